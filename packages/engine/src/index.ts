@@ -1,0 +1,1 @@
+export type { CompileOptions, Engine, EngineIdentity, Feeds, Program, Weights } from './engine.ts'

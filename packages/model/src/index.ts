@@ -1,0 +1,1 @@
+export type { Dimension, Graph, GraphInput, Node, Parameter, Tap, ValueId } from './graph.ts'
