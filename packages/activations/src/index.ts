@@ -1,1 +1,5 @@
-export {}
+export { type CaptureType, captureBytes, readCapture, writeCapture } from './capture-file.ts'
+export { correlateFeatures, type FeatureSet } from './correlate-features.ts'
+export { type CrossCorrelation, crossCorrelation, meanDiagonal } from './cross-correlation.ts'
+export { CrossMoments, crossProductGraph, type FeatureMoments } from './cross-moments.ts'
+export { type FeatureRows, featureRows } from './feature-rows.ts'

@@ -1,1 +1,8 @@
-export {}
+export { Checkpoint } from './checkpoint.ts'
+export { CheckpointError } from './checkpoint-error.ts'
+export { type CheckpointFiles, checkpointFiles } from './checkpoint-files.ts'
+export { openSafetensors, SafetensorsFile } from './open-safetensors.ts'
+export type { TensorInfo } from './safetensors-header.ts'
+export { type CheckpointToSave, type FileToSave, saveCheckpoint } from './save-checkpoint.ts'
+export { type RawTensor, TensorSource } from './tensor-source.ts'
+export { type TensorData, type TensorToWrite, writeSafetensors } from './write-safetensors.ts'

@@ -1,1 +1,34 @@
-export {}
+export type { ActionRecord, DamagedPack } from './action-log.ts'
+export { type Artifact, artifactDigest, type InputArtifact, type LocatedArtifact, type SourceFile } from './artifact.ts'
+export { type Cache, type CacheOptions, openCache } from './cache.ts'
+export { type CacheStats, cacheStats, type OperationStats } from './cache-stats.ts'
+export { collectGarbage, type GarbageOptions, type GarbageReport } from './collect-garbage.ts'
+export { canonicalDigest, canonicalJson, type Digest, digest, type Json } from './digest.ts'
+export { CacheWriteError, CorruptBlobError, WorkerLostError } from './errors.ts'
+export { describeExplanation, type Explanation, explain, type KeyChange, type Reason } from './explain.ts'
+export { inProcessExecutor } from './in-process-executor.ts'
+export type { Executor, Job, JobHooks, JobResult } from './job.ts'
+export type { LeaseHolder, LeaseTiming } from './leases.ts'
+export { type InputDigests, type Node, type NodeInput, nodeKey, type Source } from './node.ts'
+export {
+  type AnyOperation,
+  type Cost,
+  defineOperation,
+  type InputArtifacts,
+  type InputSpecs,
+  type ManyInput,
+  many,
+  type NodeInputs,
+  type NodeOptions,
+  type OneInput,
+  type Operation,
+  type OperationContext,
+  type OperationDefinition,
+  one,
+} from './operation.ts'
+export { type ProcessPoolOptions, processPoolExecutor } from './process-pool-executor.ts'
+export { type RunOptions, run } from './run.ts'
+export type { NodeFailure, RunCounts, RunEvent, RunResult, SkippedNode } from './run-event.ts'
+export { serveOperations } from './serve-operations.ts'
+export { openSource } from './source.ts'
+export { type BlobFault, type CacheReport, type Nondeterminism, verifyCache } from './verify-cache.ts'

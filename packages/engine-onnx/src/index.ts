@@ -1,1 +1,1 @@
-export {}
+export { executionProviders, onnxEngine } from './onnx-engine.ts'

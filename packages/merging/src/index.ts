@@ -1,1 +1,6 @@
-export {}
+export { readAlignment, writeAlignment } from './alignment-file.ts'
+export { assertMergeable, type OpenedModel } from './assert-mergeable.ts'
+export { applyAlignment } from './apply-alignment.ts'
+export { type EquivalenceGate, equivalenceGate } from './equivalence-gate.ts'
+export { interpolate } from './interpolate.ts'
+export { type ParameterReader, readWeights } from './parameter-reader.ts'

@@ -1,1 +1,17 @@
-export {}
+export type { JsonValue } from './json-value.ts'
+export { type LeaderboardOptions, type LeaderboardRow, leaderboard } from './leaderboard.ts'
+export { ResultsInUseError } from './open-database.ts'
+export { type OpenResultsOptions, openResults, type QueryParameter, type Results } from './open-results.ts'
+export { type QueryResult, querySandboxed, type SandboxLimits } from './query-sandboxed.ts'
+export type {
+  AlignmentRow,
+  ArtifactRow,
+  CorrelationRow,
+  CurvePointRow,
+  ModelRow,
+  ResultRows,
+  ScoreRow,
+  StudyRunRow,
+} from './rows.ts'
+export { schemaVersion } from './schema.ts'
+export { ingestSpool, type RecordRowsOptions, recordRows, resultsPath, type SpoolReport } from './spool.ts'

@@ -1,4 +1,7 @@
+export { decodeBfloat16, encodeBfloat16 } from './bfloat16.ts'
+export { bytesPerElement, type DType, type DTypeArrays, dtypeArrays, isDType } from './dtype.ts'
 export { ShapeError, UserError } from './errors.ts'
+export { decodeFloat16, encodeFloat16 } from './float16.ts'
 export { lerp } from './lerp.ts'
 export {
   identityPermutation,

@@ -15,12 +15,17 @@ export function permutation(indices: Int32Array): Permutation {
   for (let i = 0; i < indices.length; i++) {
     const index = indices[i]!
     if (index < 0 || index >= indices.length) {
-      throw new UserError(`not a permutation of ${indices.length}: entry ${i} is ${index}`)
+      throw notBijective(indices, `entry ${i} is ${index}`)
     }
-    if (seen[index] === 1) throw new UserError(`not a permutation of ${indices.length}: ${index} occurs twice`)
+    if (seen[index] === 1) throw notBijective(indices, `${index} occurs twice`)
     seen[index] = 1
   }
   return indices as Permutation
+}
+
+function notBijective(indices: Int32Array, reason: string): UserError {
+  const n = indices.length
+  return new UserError(`not a permutation of ${n}: ${reason}, but each of 0 to ${n - 1} must occur exactly once`)
 }
 
 /** π(i) = i. */
@@ -47,10 +52,15 @@ export function isIdentity(p: Permutation): boolean {
  *  @param x Shape `[…, n, …]` with `n` at `axis`; not modified.
  *  @param p Permutation of `n`.
  *  @returns A tensor of the shape of `x` that shares no buffer with it.
- *  @throws {UserError} when `p` has another length than the axis.
+ *  @throws {UserError} when `x` has no such axis, or `p` another length than it.
  */
 export function permuteAxis<Data extends NumericArray>(x: Tensor<Data>, axis: number, p: Permutation): Tensor<Data> {
   const size = x.shape[axis]
+  if (size === undefined) {
+    throw new UserError(
+      `shape [${x.shape.join(', ')}] has no axis ${axis}: axes are counted from 0 to ${x.shape.length - 1}`,
+    )
+  }
   if (size !== p.length) {
     throw new UserError(
       `axis ${axis} of shape [${x.shape.join(', ')}] has ${size} entries, but the permutation is of ${p.length}`,

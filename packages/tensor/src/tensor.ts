@@ -6,7 +6,8 @@ export interface Tensor<Data extends NumericArray = Float32Array> {
   readonly data: Data
 }
 
-export type NumericArray = Float32Array | Float64Array | Int32Array
+/** What a tensor may view. */
+export type NumericArray = Float32Array | Float64Array | Int32Array | Uint8Array
 
 /** Make a tensor that views `data`, which is not copied.
  *

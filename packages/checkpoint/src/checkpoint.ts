@@ -1,0 +1,59 @@
+import { CheckpointError } from './checkpoint-error.ts'
+import { type CheckpointFiles, checkpointFiles } from './checkpoint-files.ts'
+import { FileHandlePool } from './file-handle-pool.ts'
+import { parseJsonObject } from './parse-json-object.ts'
+import type { TensorInfo } from './safetensors-header.ts'
+import { TensorSource } from './tensor-source.ts'
+import { findWeightFormat } from './weight-formats.ts'
+
+/** A model in a Hugging Face folder: its configuration, and its tensors, read on demand. */
+export class Checkpoint extends TensorSource {
+  /** `config.json`, parsed. */
+  readonly config: Readonly<Record<string, unknown>>
+  /** The files it was opened from, by their names in a Hugging Face folder. */
+  readonly files: CheckpointFiles
+  /** Name of the file that the tokenizer is read from, where there is one. */
+  readonly tokenizer: 'tokenizer.json' | 'vocab.txt' | null
+
+  private constructor(
+    files: CheckpointFiles,
+    config: Readonly<Record<string, unknown>>,
+    tensors: ReadonlyMap<string, TensorInfo>,
+    pool: FileHandlePool,
+  ) {
+    super(`the checkpoint of ${files['config.json']}`, tensors, pool)
+    this.config = config
+    this.files = files
+    this.tokenizer = (['tokenizer.json', 'vocab.txt'] as const).find((name) => files[name] !== undefined) ?? null
+  }
+
+  /** Open a checkpoint: reads its configuration and the headers of its weights, and checks them.
+   *
+   *      await using checkpoint = await Checkpoint.open('datasets/models/seed-1')
+   *      const embedding = await checkpoint.read('bert.embeddings.word_embeddings.weight')
+   *
+   *  Tensors are read when asked for, each by one read of its bytes; at most 16 files are open at a time.
+   *  @param source A Hugging Face folder, or the paths of its files by their names, wherever they lie.
+   *  @throws {CheckpointError} when a file is missing or malformed; the sentence names it, and the tensor.
+   */
+  static async open(source: string | CheckpointFiles): Promise<Checkpoint> {
+    const files = typeof source === 'string' ? await checkpointFiles(source) : source
+    const configPath = files['config.json']
+    if (configPath === undefined) {
+      throw new CheckpointError(
+        `a checkpoint needs a config.json, but only these files are given: ${Object.keys(files).join(', ') || 'none'}`,
+      )
+    }
+    const format = findWeightFormat(files, typeof source === 'string' ? source : `the checkpoint of ${configPath}`)
+    const pool = new FileHandlePool()
+    try {
+      const bytes = new Uint8Array(await pool.size(configPath))
+      await pool.read(configPath, bytes, 0)
+      const config = parseJsonObject(bytes, configPath, 'correct it or download it again')
+      return new Checkpoint(files, config, await format.readTensors(files, pool), pool)
+    } catch (error) {
+      await pool.close()
+      throw error
+    }
+  }
+}

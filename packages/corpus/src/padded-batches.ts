@@ -1,0 +1,72 @@
+import { type Tensor, UserError } from '@isthmus/tensor'
+
+/** Sequences of different lengths as one feed, padded at their ends. Names are those of the graph's inputs. */
+export interface PaddedBatch {
+  /** Shape `[batch, sequence]`; `padId` where padded, which no real token attends to. */
+  readonly inputIds: Tensor<Int32Array>
+  /** All 0, shape `[batch, sequence]`. */
+  readonly tokenTypeIds: Tensor<Int32Array>
+  /** 1 at real tokens and 0 at padding, shape `[batch, sequence]`. */
+  readonly attentionMask: Tensor<Int32Array>
+  /** Where the real tokens are, as flat indices of `[batch · sequence]`, increasing. */
+  readonly tokenPositions: Int32Array
+  /** Which sequence each row holds, as an index of the argument, shape `[batch]`. */
+  readonly sequences: Int32Array
+}
+
+export interface PaddedBatchesOptions {
+  /** The product batch · sequence at most, padding included. */
+  readonly tokensPerBatch: number
+  /** The id of padding. Default 0. */
+  readonly padId?: number
+}
+
+/** Group sequences into batches with little padding: sorted by length, then filled up to `tokensPerBatch`.
+ *
+ *  Every sequence appears exactly once; one that is longer than `tokensPerBatch` gets a batch of its own. Sequences of
+ *  equal length keep their order, so the batches are a function of the arguments. Batches are made when asked for.
+ *  @param sequences Token ids, none empty; not modified.
+ *  @throws {UserError} when `tokensPerBatch` is not a whole number of at least 1, or a sequence is empty.
+ */
+export function* paddedBatches(
+  sequences: readonly Int32Array[],
+  options: PaddedBatchesOptions,
+): Generator<PaddedBatch, void> {
+  const { tokensPerBatch, padId = 0 } = options
+  if (!Number.isSafeInteger(tokensPerBatch) || tokensPerBatch < 1) {
+    throw new UserError(`tokensPerBatch must be a whole number of at least 1, but it is ${tokensPerBatch}`)
+  }
+  const empty = sequences.findIndex(({ length }) => length === 0)
+  if (empty !== -1) throw new UserError(`sequence ${empty} has no tokens; leave it out`)
+  const order = sequences.map((_, i) => i).sort((a, b) => sequences[a]!.length - sequences[b]!.length || a - b)
+  let start = 0
+  for (let end = 1; end <= order.length; end++) {
+    const next = order[end]
+    if (next !== undefined && (end - start + 1) * sequences[next]!.length <= tokensPerBatch) continue
+    yield paddedBatch(sequences, order.slice(start, end), padId)
+    start = end
+  }
+}
+
+/** @param members Indices of `sequences`, the longest last. */
+function paddedBatch(sequences: readonly Int32Array[], members: readonly number[], padId: number): PaddedBatch {
+  const width = sequences[members.at(-1)!]!.length
+  const shape = [members.length, width]
+  const inputIds = new Int32Array(members.length * width).fill(padId)
+  const attentionMask = new Int32Array(members.length * width)
+  const tokenPositions = new Int32Array(members.reduce((total, member) => total + sequences[member]!.length, 0))
+  let written = 0
+  members.forEach((member, row) => {
+    const ids = sequences[member]!
+    inputIds.set(ids, row * width)
+    attentionMask.fill(1, row * width, row * width + ids.length)
+    for (let i = 0; i < ids.length; i++) tokenPositions[written++] = row * width + i
+  })
+  return {
+    inputIds: { shape, data: inputIds },
+    tokenTypeIds: { shape, data: new Int32Array(members.length * width) },
+    attentionMask: { shape, data: attentionMask },
+    tokenPositions,
+    sequences: Int32Array.from(members),
+  }
+}

@@ -1,0 +1,116 @@
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { rename } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { UserError } from '@isthmus/tensor'
+import { ActionLog, type ActionRecord } from './action-log.ts'
+import { BlobStore } from './blob-store.ts'
+import type { Digest } from './digest.ts'
+import { translateWriteError } from './errors.ts'
+import { Leases, type LeaseTiming } from './leases.ts'
+import { removeAbandoned, temporaryPath } from './temporary-directory.ts'
+
+/** How a cache is opened. */
+export interface CacheOptions extends LeaseTiming {
+  /** Write nothing: what is cached is served, anything else is an error of the node that would run. Default false. */
+  readonly readOnly?: boolean
+}
+
+const formatFile = 'format.json'
+const format = 1
+const mergePacksAbove = 64
+
+/** What has been computed, under one directory that any number of processes may use at once. */
+export class Cache {
+  /** Absolute. */
+  readonly directory: string
+  readonly readOnly: boolean
+  readonly blobs: BlobStore
+  readonly actions: ActionLog
+  readonly leases: Leases
+
+  /** Use `openCache`, which checks the directory. */
+  constructor(directory: string, options: CacheOptions) {
+    this.directory = directory
+    this.readOnly = options.readOnly ?? false
+    this.blobs = new BlobStore(directory)
+    this.actions = new ActionLog(directory)
+    this.leases = new Leases(directory, options)
+  }
+
+  /** The record of a key, if all its blobs are there. Does not look for new packs; `actions.refresh` does. */
+  lookup(key: Digest): ActionRecord | undefined {
+    return this.actions.of(key).find((record) => this.isComplete(record))
+  }
+
+  /** Whether all blobs of a record are there. */
+  isComplete({ output }: ActionRecord): boolean {
+    return Object.values(output.blobs).every((blob) => this.blobs.has(blob))
+  }
+
+  /** Give back what this process holds. Records being appended must have been awaited. */
+  close(): void {
+    this.leases.close()
+  }
+}
+
+/** Open the cache in a directory, which is made unless `readOnly`.
+ *
+ *      blobs/ab/abcd…   files, named by the SHA-256 of their content
+ *      actions/….jsonl  packs of records, one a line with its checksum
+ *      leases/<key>     who computes what at the moment
+ *      sources/…        digests of files of the user, by path and time of change
+ *      tmp/             what is being written
+ *      quarantine/      blobs whose content was not that of their digest
+ *
+ *  Removes what dead processes left behind, and merges packs when there are many.
+ *  @throws {UserError} when the directory cannot be written (or read), or was made by another version of the format.
+ */
+export async function openCache(directory: string, options: CacheOptions = {}): Promise<Cache> {
+  const cache = new Cache(resolve(directory), options)
+  if (!cache.readOnly) prepareDirectory(cache.directory)
+  await checkFormat(cache)
+  cache.actions.refresh()
+  if (!cache.readOnly) {
+    removeAbandoned(join(cache.directory, 'tmp'))
+    cache.leases.removeStale()
+    if (cache.actions.packCount > mergePacksAbove) await cache.actions.rewrite(() => true)
+  }
+  return cache
+}
+
+function prepareDirectory(directory: string): void {
+  try {
+    for (const folder of ['blobs', 'actions', 'leases', 'sources', 'tmp']) {
+      mkdirSync(join(directory, folder), { recursive: true })
+      accessSync(join(directory, folder), constants.W_OK)
+    }
+  } catch (error) {
+    throw translateWriteError(error, directory)
+  }
+}
+
+async function checkFormat(cache: Cache): Promise<void> {
+  const path = join(cache.directory, formatFile)
+  if (!existsSync(path)) {
+    if (cache.readOnly) {
+      throw new UserError(
+        `${cache.directory} holds no cache (there is no ${formatFile}): name the directory of a cache, or run once to make one.`,
+      )
+    }
+    const temporary = temporaryPath(join(cache.directory, 'tmp'))
+    try {
+      writeFileSync(temporary, `${JSON.stringify({ format })}\n`)
+      await rename(temporary, path)
+    } catch (error) {
+      throw translateWriteError(error, cache.directory)
+    }
+    return
+  }
+  const found = readFileSync(path, 'utf8').trim()
+  if (found !== JSON.stringify({ format })) {
+    throw new UserError(
+      `The cache ${cache.directory} was made by another version: ${formatFile} should hold ` +
+        `${JSON.stringify({ format })} and holds ${found}; remove the directory, or name another one for the cache.`,
+    )
+  }
+}

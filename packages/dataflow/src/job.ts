@@ -1,0 +1,133 @@
+import { unlink } from 'node:fs/promises'
+import { UserError } from '@isthmus/tensor'
+import type { InputArtifact, LocatedArtifact } from './artifact.ts'
+import type { BlobStore } from './blob-store.ts'
+import { canonicalJson, type Digest, type Json } from './digest.ts'
+import { mapInputs } from './node.ts'
+import type { AnyOperation, Cost, InputArtifacts, InputSpecs } from './operation.ts'
+
+/** The work of one node as data: a fresh process that has the operations and the blobs can do it. */
+export interface Job {
+  readonly key: Digest
+  readonly label: string
+  readonly operation: string
+  readonly version: number
+  readonly params: Json
+  readonly inputs: Readonly<Record<string, LocatedArtifact | readonly LocatedArtifact[]>>
+  readonly cost: Cost
+}
+
+/** What a job produced. Its blobs are published. */
+export interface JobResult {
+  readonly value: Json
+  readonly blobs: Readonly<Record<string, Digest>>
+  readonly seconds: number
+  /** The highest resident size of the process that ran it, up to its end; in bytes. */
+  readonly peakMemoryBytes?: number
+}
+
+/** How a job speaks with the run that it belongs to. */
+export interface JobHooks {
+  progress(done: number, total: number): void
+  readonly signal: AbortSignal
+}
+
+/** Something that runs jobs: in this process, in others, on other machines. */
+export interface Executor {
+  /** How many jobs it runs at once; a run hands it no more. */
+  readonly slots: number
+  /** Run a job to its end.
+   *
+   *  @throws whatever the operation threw, a `UserError` as such; {WorkerLostError} when its process ended; the
+   *    signal's reason when it was aborted.
+   */
+  execute(job: Job, hooks: JobHooks): Promise<JobResult>
+  /** End whatever it started. Jobs that still run are aborted. */
+  close(): Promise<void>
+}
+
+/** Operations by id.
+ *
+ *  @throws {UserError} when two have the same id.
+ */
+export function operationsById(operations: readonly AnyOperation[]): ReadonlyMap<string, AnyOperation> {
+  const byId = new Map<string, AnyOperation>()
+  for (const operation of operations) {
+    if (byId.has(operation.id)) {
+      throw new UserError(`Two operations are called '${operation.id}': give each its own id.`)
+    }
+    byId.set(operation.id, operation)
+  }
+  return byId
+}
+
+/** Do a job in this process: run the operation, check its value, publish its blobs.
+ *
+ *  @throws {Error} when the operation is unknown here or has another version than the job asks for.
+ */
+export async function executeJob(
+  operations: ReadonlyMap<string, AnyOperation>,
+  blobs: BlobStore,
+  job: Job,
+  hooks: JobHooks,
+): Promise<JobResult> {
+  const operation = findOperation(operations, job)
+  const inputs = mapInputs(job.inputs, (artifact) => openArtifact(artifact, blobs)) as InputArtifacts<InputSpecs>
+  const written = new Map<string, string>()
+  const context = {
+    createBlob: async (name: string) => {
+      const path = written.get(name) ?? blobs.createTemporary()
+      written.set(name, path)
+      return path
+    },
+    progress: hooks.progress,
+    signal: hooks.signal,
+  }
+  const start = performance.now()
+  try {
+    const value = checkValue(operation, await operation.run(context, inputs, job.params))
+    const published: Record<string, Digest> = {}
+    for (const [name, path] of written) published[name] = await blobs.publish(path)
+    return { value, blobs: published, seconds: (performance.now() - start) / 1000 }
+  } finally {
+    for (const path of written.values()) await unlink(path).catch(() => undefined)
+  }
+}
+
+/** Make the blobs of an artifact readable by path. */
+export function openArtifact(artifact: LocatedArtifact, blobs: BlobStore): InputArtifact<Json> {
+  return {
+    digest: artifact.digest,
+    value: artifact.value,
+    blobs: artifact.blobs,
+    path: async (name) => {
+      const blob = artifact.blobs[name]
+      if (blob === undefined) {
+        const names = Object.keys(artifact.blobs).join(', ') || 'none'
+        throw new Error(`An artifact has no blob '${name}': its blobs are ${names}; ask for one of these.`)
+      }
+      const file = artifact.files?.[name]
+      return file === undefined ? blobs.path(blob) : blobs.sourcePath(file, blob)
+    },
+  }
+}
+
+function findOperation(operations: ReadonlyMap<string, AnyOperation>, job: Job): AnyOperation {
+  const operation = operations.get(job.operation)
+  if (operation?.version === job.version) return operation
+  const found = operation === undefined ? 'does not know it' : `has version ${operation.version}`
+  throw new Error(
+    `'${job.label}' needs operation '${job.operation}' version ${job.version}, but the process that should run it ` +
+      `${found}: list the operation for the executor, and build the worker anew.`,
+  )
+}
+
+function checkValue(operation: AnyOperation, value: unknown): Json {
+  const checked = operation.value.safeParse(value)
+  if (!checked.success) {
+    const [issue] = checked.error.issues
+    const where = issue!.path.length === 0 ? 'a value' : `a value with a field '${issue!.path.map(String).join('.')}'`
+    throw new Error(`Operation '${operation.id}' returned ${where} that its schema refuses: ${issue!.message}`)
+  }
+  return JSON.parse(canonicalJson(checked.data)) as Json
+}

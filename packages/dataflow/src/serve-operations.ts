@@ -1,0 +1,55 @@
+import { BlobStore } from './blob-store.ts'
+import { type SerializedError, serializeError, translateWriteError } from './errors.ts'
+import { executeJob, type Job, type JobResult, operationsById } from './job.ts'
+import type { AnyOperation } from './operation.ts'
+
+/** What a pool tells its workers. */
+export type PoolMessage =
+  | { readonly type: 'run'; readonly cacheDirectory: string; readonly job: Job }
+  | { readonly type: 'abort' }
+
+/** What a worker tells its pool. It runs one job at a time. */
+export type WorkerMessage =
+  | { readonly type: 'progress'; readonly done: number; readonly total: number }
+  | { readonly type: 'result'; readonly result: JobResult }
+  | { readonly type: 'error'; readonly error: SerializedError }
+
+/** Make this process a worker of a `processPoolExecutor`: the whole of a worker module is a call of this.
+ *
+ *  The process ends when its parent does. It leaves an interrupt from the terminal to the parent, which tells it to
+ *  abort.
+ *  @throws {Error} when the process was not started by a pool.
+ */
+export function serveOperations(operations: readonly AnyOperation[]): void {
+  if (process.send === undefined) {
+    throw new Error('This module is a worker: it is started by processPoolExecutor, not by hand.')
+  }
+  const byId = operationsById(operations)
+  const stores = new Map<string, BlobStore>()
+  let abort = new AbortController()
+  process.on('disconnect', () => process.exit(0))
+  process.on('SIGINT', () => undefined)
+  process.on('message', (message: PoolMessage) => {
+    if (message.type === 'abort') {
+      abort.abort()
+      return
+    }
+    abort = new AbortController()
+    const { cacheDirectory, job } = message
+    const blobs = stores.get(cacheDirectory) ?? new BlobStore(cacheDirectory)
+    stores.set(cacheDirectory, blobs)
+    const progress = (done: number, total: number) => send({ type: 'progress', done, total })
+    executeJob(byId, blobs, job, { progress, signal: abort.signal }).then(
+      (result) => send({ type: 'result', result: { ...result, peakMemoryBytes: peakMemoryBytes() } }),
+      (error) => send({ type: 'error', error: serializeError(translateWriteError(error, cacheDirectory)) }),
+    )
+  })
+}
+
+function send(message: WorkerMessage): void {
+  if (process.connected) process.send?.(message)
+}
+
+function peakMemoryBytes(): number {
+  return process.resourceUsage().maxRSS * 1024
+}

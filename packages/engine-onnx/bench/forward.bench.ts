@@ -1,0 +1,72 @@
+/** How much of ONNX Runtime's own MatMul rate a whole forward pass reaches, and where the rest goes.
+ *
+ *  The rival is ONNX Runtime multiplying matrices of the shapes that the forward pass multiplies, in the same run and
+ *  in turn with it. Rates count the arithmetic of matrix products only, on both sides.
+ */
+import { bert } from '@isthmus/model'
+import { elementCount, type Tensor } from '@isthmus/tensor'
+import { onnxEngine } from '../src/index.ts'
+import { forwardProducts, measureInTurn, productFlops, productGraph } from './matrix-products.ts'
+
+const [batch, sequence, selectedPerBlock] = [8, 128, 19]
+const config = {
+  hiddenSize: 768,
+  numHiddenLayers: 12,
+  numAttentionHeads: 12,
+  intermediateSize: 3072,
+  vocabSize: 30522,
+  maxPositionEmbeddings: 512,
+  typeVocabSize: 2,
+  layerNormEps: 1e-12,
+  hiddenAct: 'gelu',
+  tieWordEmbeddings: true,
+} as const
+const engine = await onnxEngine.create({ executionProvider: 'cpu' })
+
+const graph = bert(config, { padding: false })
+const forward = await engine.compile(graph, { outputs: ['negativeLogLikelihood'] })
+const weights = new Map(graph.parameters.map(({ name, shape }) => [name, constantlySeeded(shape)]))
+const selected = batch * selectedPerBlock
+const feeds = {
+  inputIds: { shape: [batch, sequence], data: new Int32Array(batch * sequence).map((_, i) => (i * 7919) % 30522) },
+  tokenTypeIds: { shape: [batch, sequence], data: new Int32Array(batch * sequence) },
+  selectedPositions: { shape: [selected], data: new Int32Array(selected).map((_, i) => i * 6) },
+  labels: { shape: [selected], data: new Int32Array(selected) },
+}
+const products = forwardProducts(config, { batch, sequence, selected })
+const rivals = await Promise.all(
+  products.map(async (product) => {
+    const program = await engine.compile(productGraph(product), { outputs: ['product'] })
+    const left = constantlySeeded([product.rows, product.inner])
+    const right = constantlySeeded([product.columns, product.inner])
+    return { product, run: () => program.run(new Map(), { left, right }) }
+  }),
+)
+const total = products.reduce((sum, product) => sum + productFlops(product), 0)
+const times = await measureInTurn(
+  [
+    () => forward.run(weights, feeds),
+    async () => {
+      for (const { product, run } of rivals) for (let i = 0; i < product.times; i++) await run()
+    },
+  ],
+  7,
+)
+const [ours, theirs] = times.map((seconds) => total / seconds / 1e9) as [number, number]
+process.stdout.write(
+  `BERT-base forward pass, ${batch} × ${sequence} tokens, ${selected} positions decoded, 1 thread, ` +
+    `${(total / 1e9).toFixed(0)} GFLOP of matrix products\n` +
+    `forward pass                 ${ours.toFixed(1)} GFLOP/s\n` +
+    `its matrix products alone    ${theirs.toFixed(1)} GFLOP/s\n` +
+    `ratio                        ${(ours / theirs).toFixed(3)}\n`,
+)
+
+function constantlySeeded(shape: readonly number[]): Tensor {
+  const data = new Float32Array(elementCount(shape))
+  let state = 1
+  for (let i = 0; i < data.length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    data[i] = (state / 2 ** 32 - 0.5) * 0.05
+  }
+  return { shape, data }
+}

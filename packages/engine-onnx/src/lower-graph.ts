@@ -1,0 +1,275 @@
+import { pruneGraph, valueShapes } from '@isthmus/engine'
+import type { Dimension, Graph, Node, ValueId } from '@isthmus/model'
+import type { OnnxInitializer, OnnxModel, OnnxNode, OnnxValue } from './onnx-model.ts'
+
+/** A graph lowered to ONNX, and how to read its results. */
+export interface LoweredGraph {
+  readonly model: OnnxModel
+  /** The part of the graph that was lowered. */
+  readonly graph: Graph
+  /** For each requested name: the ONNX output, and its logical shape. */
+  readonly results: ReadonlyMap<string, { readonly output: string; readonly shape: readonly Dimension[] }>
+}
+
+/** Lower what the requested outputs need to ONNX, weights as inputs.
+ *
+ *  A value `[batch, sequence, width]` is kept as rows `[batch·sequence, width]` from the first `linear` on, so that
+ *  every linear map is one GEMM with its bias; only attention sees the batch. Fused: `linear` with its bias → `Gemm`,
+ *  `layerNorm` of an `add` that nothing else reads → `SkipLayerNormalization`, `attention` → `MultiHeadAttention`.
+ *
+ *  @param names Names among the graph's outputs and taps.
+ */
+export function lowerGraph(graph: Graph, names: readonly string[]): LoweredGraph {
+  const pruned = pruneGraph(graph, names)
+  const lowering = new Lowering(pruned.graph, new Set(pruned.values.values()))
+  for (const node of pruned.graph.nodes) lowering.lower(node)
+  const results = new Map<string, { output: string; shape: readonly Dimension[] }>()
+  const outputs = new Map<string, OnnxValue>()
+  for (const [name, value] of pruned.values) {
+    const form = lowering.formOf(value)
+    results.set(name, { output: form.name, shape: lowering.shapeOf(value) })
+    outputs.set(form.name, { name: form.name, type: 'float', shape: form.shape })
+  }
+  return {
+    graph: pruned.graph,
+    results,
+    model: {
+      inputs: lowering.inputs(),
+      outputs: [...outputs.values()],
+      nodes: lowering.nodes,
+      initializers: lowering.initializers,
+    },
+  }
+}
+
+/** ONNX Runtime's own operators. */
+const contribOperators = new Set(['FastGelu', 'FusedMatMul', 'Gelu', 'MultiHeadAttention', 'SkipLayerNormalization'])
+
+/** How a value is laid out: with its batch, or as rows. Both name the same data. */
+type Layout = 'batched' | 'rows'
+
+class Lowering {
+  readonly nodes: OnnxNode[] = []
+  readonly initializers: OnnxInitializer[] = []
+  readonly #graph: Graph
+  readonly #shapes: ReadonlyMap<ValueId, readonly Dimension[]>
+  readonly #readers = new Map<ValueId, number>()
+  readonly #requested: ReadonlySet<ValueId>
+  /** The layouts in which a value exists so far, with their ONNX names. */
+  readonly #forms = new Map<ValueId, Map<Layout, string>>()
+  /** Additions left to the layer norm that reads them. */
+  readonly #pendingAdds = new Map<ValueId, Extract<Node, { op: 'add' }>>()
+
+  constructor(graph: Graph, requested: ReadonlySet<ValueId>) {
+    this.#graph = graph
+    this.#requested = requested
+    this.#shapes = valueShapes(graph)
+    for (const node of graph.nodes) {
+      for (const value of Object.values(node)) {
+        if (typeof value === 'string' && value !== node.output) {
+          this.#readers.set(value, (this.#readers.get(value) ?? 0) + 1)
+        }
+      }
+    }
+    for (const input of graph.inputs) this.#define(input.name, 'batched', input.name)
+  }
+
+  inputs(): OnnxValue[] {
+    return [
+      ...this.#graph.inputs.map(({ name, dtype, shape }) => ({
+        name,
+        type: dtype === 'int32' ? ('int32' as const) : ('float' as const),
+        shape,
+      })),
+      ...this.#graph.parameters.map(({ name, shape }) => ({ name, type: 'float' as const, shape })),
+    ]
+  }
+
+  shapeOf(value: ValueId): readonly Dimension[] {
+    return this.#shapes.get(value)!
+  }
+
+  /** The first layout in which a value was made, with its ONNX shape. */
+  formOf(value: ValueId): { name: string; shape: readonly Dimension[] } {
+    const [layout, name] = [...this.#forms.get(value)!][0]!
+    const shape = this.shapeOf(value)
+    return { name, shape: layout === 'rows' && shape.length === 3 ? [`${name}.rows`, shape[2]!] : shape }
+  }
+
+  lower(node: Node): void {
+    switch (node.op) {
+      case 'gather':
+        return this.#emit('Gather', [node.table, this.#batched(node.indices)], node.output, 'batched')
+      case 'positions':
+        return this.#lowerPositions(node.table, node.like, node.output)
+      case 'linear': {
+        const bias = node.bias === null ? [] : [node.bias]
+        return this.#emit('Gemm', [this.#rows(node.input), node.weight, ...bias], node.output, 'rows', { transB: 1 })
+      }
+      case 'matmul':
+        return this.#emit('FusedMatMul', [this.#rows(node.left), this.#rows(node.right)], node.output, 'rows', {
+          transA: Number(node.transposeLeft),
+          transB: Number(node.transposeRight),
+        })
+      case 'add':
+        return this.#lowerAdd(node)
+      case 'layerNorm':
+        return this.#lowerLayerNorm(node)
+      case 'gelu': {
+        const layout = this.#layoutOf(node.input)
+        const op = node.approximation === 'tanh' ? 'FastGelu' : 'Gelu'
+        return this.#emit(op, [this.#in(node.input, layout)], node.output, layout)
+      }
+      case 'tanh':
+      case 'relu': {
+        const layout = this.#layoutOf(node.input)
+        return this.#emit(node.op === 'tanh' ? 'Tanh' : 'Relu', [this.#in(node.input, layout)], node.output, layout)
+      }
+      case 'softmax': {
+        const layout = this.#layoutOf(node.input)
+        return this.#emit('Softmax', [this.#in(node.input, layout)], node.output, layout, { axis: -1 })
+      }
+      case 'attention':
+        return this.#lowerAttention(node)
+      case 'select':
+        return this.#emit('Gather', [this.#rows(node.input), node.indices], node.output, 'rows', { axis: 0 })
+      case 'first':
+        return this.#emit(
+          'Gather',
+          [this.#batched(node.input), this.#constant('zero', [], [0n])],
+          node.output,
+          'rows',
+          {
+            axis: 1,
+          },
+        )
+      case 'crossEntropy':
+        return this.#lowerCrossEntropy(node)
+    }
+  }
+
+  #lowerPositions(table: string, like: ValueId, output: ValueId): void {
+    const size = this.#temporary(output, 'size')
+    this.#push('Shape', [this.#batched(like)], [size], { start: 1, end: 2 })
+    const zero = this.#constant('zeros', [1], [0n])
+    this.#emit('Slice', [table, zero, size, zero], output, 'batched')
+  }
+
+  #lowerAdd(node: Extract<Node, { op: 'add' }>): void {
+    const sameShape = this.shapeOf(node.left).length === this.shapeOf(node.right).length
+    const reader = this.#graph.nodes.find((other) => 'input' in other && other.input === node.output)
+    const onlyNormed = this.#readers.get(node.output) === 1 && reader?.op === 'layerNorm'
+    if (sameShape && onlyNormed && !this.#requested.has(node.output)) {
+      this.#pendingAdds.set(node.output, node)
+      return
+    }
+    const layout = sameShape ? this.#layoutOf(node.left) : 'batched'
+    this.#emit('Add', [this.#in(node.left, layout), this.#in(node.right, layout)], node.output, layout)
+  }
+
+  #lowerLayerNorm(node: Extract<Node, { op: 'layerNorm' }>): void {
+    const epsilon = { float: node.epsilon }
+    const add = this.#pendingAdds.get(node.input)
+    if (add !== undefined) {
+      const layout = this.#layoutOf(add.left)
+      const operands = [this.#in(add.left, layout), this.#in(add.right, layout)]
+      return this.#emit('SkipLayerNormalization', [...operands, node.weight, node.bias], node.output, layout, {
+        epsilon,
+      })
+    }
+    const layout = this.#layoutOf(node.input)
+    const operands = [this.#in(node.input, layout), node.weight, node.bias]
+    this.#emit('LayerNormalization', operands, node.output, layout, { axis: -1, epsilon })
+  }
+
+  #lowerAttention(node: Extract<Node, { op: 'attention' }>): void {
+    const operands = [node.query, node.key, node.value].map((value) => this.#batched(value))
+    const mask = node.mask === null ? [] : ['', node.mask]
+    this.#emit('MultiHeadAttention', [...operands, ...mask], node.output, 'batched', {
+      num_heads: node.numHeads,
+      unidirectional: Number(node.causal),
+      mask_filter_value: { float: -1e30 },
+    })
+  }
+
+  #lowerCrossEntropy({ logits, labels, output }: Extract<Node, { op: 'crossEntropy' }>): void {
+    const [logProbabilities, column, picked, negative] = ['log', 'column', 'picked', 'negative'].map((part) =>
+      this.#temporary(output, part),
+    ) as [string, string, string, string]
+    const one = this.#constant('one', [1], [1n])
+    this.#push('LogSoftmax', [this.#rows(logits)], [logProbabilities], { axis: -1 })
+    this.#push('Unsqueeze', [labels, one], [column], {})
+    this.#push('GatherElements', [logProbabilities, column], [picked], { axis: 1 })
+    this.#push('Neg', [picked], [negative], {})
+    this.#emit('Squeeze', [negative, one], output, 'rows')
+  }
+
+  #batched(value: ValueId): string {
+    return this.#in(value, 'batched')
+  }
+
+  #rows(value: ValueId): string {
+    return this.#in(value, 'rows')
+  }
+
+  /** The layout in which a value was made. */
+  #layoutOf(value: ValueId): Layout {
+    return [...this.#forms.get(value)!.keys()][0]!
+  }
+
+  /** The ONNX name of a value in a layout, reshaping it the first time it is needed so. Rank 2 has one layout. */
+  #in(value: ValueId, layout: Layout): string {
+    const forms = this.#forms.get(value)!
+    const shape = this.shapeOf(value)
+    const known = forms.get(layout) ?? (shape.length === 3 ? undefined : [...forms.values()][0])
+    if (known !== undefined) return known
+    const name = this.#temporary(value, layout)
+    const target =
+      layout === 'rows' ? this.#constant(`rows.${shape[2]}`, [2], [-1n, BigInt(shape[2]!)]) : this.#batchShape(shape)
+    this.#push('Reshape', [[...forms.values()][0]!, target], [name], {})
+    forms.set(layout, name)
+    return name
+  }
+
+  /** A shape `[batch, sequence, width]` computed from the input that has these dimensions. */
+  #batchShape([batch, sequence, width]: readonly Dimension[]): string {
+    const name = `shape.${batch}.${sequence}.${width}`
+    if (this.nodes.some((node) => node.outputs[0] === name)) return name
+    const source = this.#graph.inputs.find(({ shape }) => shape[0] === batch && shape[1] === sequence)!
+    const leading = `${name}.leading`
+    this.#push('Shape', [source.name], [leading], { start: 0, end: 2 })
+    this.#push('Concat', [leading, this.#constant(`width.${width}`, [1], [BigInt(width!)])], [name], { axis: 0 })
+    return name
+  }
+
+  #constant(label: string, shape: readonly number[], values: readonly bigint[]): string {
+    const name = `constant.${label}`
+    if (!this.initializers.some((initializer) => initializer.name === name)) {
+      this.initializers.push({ name, shape, values: BigInt64Array.from(values) })
+    }
+    return name
+  }
+
+  #temporary(value: ValueId, part: string): string {
+    return `${value}#${part}`
+  }
+
+  #define(value: ValueId, layout: Layout, name: string): void {
+    this.#forms.set(value, new Map([[layout, name]]))
+  }
+
+  #push(op: string, inputs: readonly string[], outputs: readonly string[], attributes: OnnxNode['attributes']): void {
+    this.nodes.push({ op, domain: contribOperators.has(op) ? 'com.microsoft' : '', inputs, outputs, attributes })
+  }
+
+  #emit(
+    op: string,
+    inputs: readonly string[],
+    output: ValueId,
+    layout: Layout,
+    attributes: OnnxNode['attributes'] = {},
+  ) {
+    this.#push(op, inputs, [output], attributes)
+    this.#define(output, layout, output)
+  }
+}

@@ -1,0 +1,151 @@
+import { existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api'
+import { UserError } from '@isthmus/tensor'
+import { ingestRows } from './ingest.ts'
+import { type JsonValue, jsonValueConverter } from './json-value.ts'
+import { openDatabase } from './open-database.ts'
+import { checkRows, type ResultRows } from './rows.ts'
+import { createSchema, readSchemaVersion, schemaVersion } from './schema.ts'
+
+/** How `openResults` opens the file. */
+export interface OpenResultsOptions {
+  /** Many processes may read at once, and none while one writes. Default `false`. */
+  readonly readOnly?: boolean
+  /** How long to wait for a file that another process has, in milliseconds. Default 10,000. */
+  readonly waitMs?: number
+}
+
+/** A value that may stand for `$1`, `$2`, … or `?` in a query. */
+export type QueryParameter = null | boolean | number | string
+
+/** The tail of what was asked of each open file in this process: one transaction at a time, in the order of asking. */
+const pending = new Map<string, Promise<unknown>>()
+
+/** The database of results, open until `close`. */
+export class Results {
+  readonly path: string
+  readonly #duckdb: typeof import('@duckdb/node-api')
+  readonly #instance: DuckDBInstance
+  readonly #connection: DuckDBConnection
+  #open = true
+
+  /** For `openResults`: an open instance and its connection, which this object closes. */
+  constructor(
+    duckdb: typeof import('@duckdb/node-api'),
+    path: string,
+    instance: DuckDBInstance,
+    connection: DuckDBConnection,
+  ) {
+    this.#duckdb = duckdb
+    this.path = path
+    this.#instance = instance
+    this.#connection = connection
+  }
+
+  /** Insert rows in one transaction, replacing those of the same key: ingesting twice changes nothing.
+   *
+   *  @throws {TypeError} when a row lacks a field or has one of another type; nothing is inserted then.
+   */
+  async ingest(rows: ResultRows): Promise<void> {
+    checkRows(rows)
+    await this.#exclusively(() =>
+      inTransaction(this.#connection, () => ingestRows(this.#duckdb, this.#connection, rows)),
+    )
+  }
+
+  /** Run one query of ours (for a user's, see `querySandboxed`).
+   *
+   *  @param parameters For `$1`, `$2`, … or `?`.
+   *  @returns One object per row, by column name, with the values of `jsonValueConverter`.
+   */
+  async query<Row = Record<string, JsonValue>>(
+    sql: string,
+    parameters: readonly QueryParameter[] = [],
+  ): Promise<Row[]> {
+    return this.#exclusively(async () => {
+      const result = await this.#connection.run(sql, [...parameters] as DuckDBValue[])
+      return (await result.convertRowObjects(jsonValueConverter(this.#duckdb))) as Row[]
+    })
+  }
+
+  /** Finish what was asked, write it into the file and let other processes have it. A second call does nothing. */
+  async close(): Promise<void> {
+    if (!this.#open) return
+    await this.#exclusively(async () => {
+      this.#open = false
+      this.#connection.closeSync()
+      this.#instance.closeSync()
+    })
+  }
+
+  async #exclusively<T>(task: () => Promise<T>): Promise<T> {
+    if (!this.#open) throw new Error(`${this.path} was closed`)
+    const before = pending.get(this.path) ?? Promise.resolve()
+    const result = before.then(task)
+    const tail = result.catch(() => undefined)
+    pending.set(this.path, tail)
+    try {
+      return await result
+    } finally {
+      if (pending.get(this.path) === tail) pending.delete(this.path)
+    }
+  }
+}
+
+/** Open the DuckDB file of results, creating it with its schema where it is missing and may be written.
+ *
+ *  The import of DuckDB (a quarter of a second) happens here and not when this package is imported.
+ *
+ *  @throws {ResultsInUseError} when another process has it for longer than `waitMs`.
+ *  @throws {UserError} when it cannot be opened, is missing (`readOnly`), or has another schema version.
+ */
+export async function openResults(path: string, options: OpenResultsOptions = {}): Promise<Results> {
+  const { readOnly = false, waitMs = 10_000 } = options
+  const absolute = resolve(path)
+  if (readOnly) requireResults(absolute)
+  else await mkdir(dirname(absolute), { recursive: true })
+  const duckdb = await import('@duckdb/node-api')
+  const access = { access_mode: readOnly ? 'READ_ONLY' : 'READ_WRITE' }
+  const instance = await openDatabase(duckdb, absolute, access, waitMs)
+  const connection = await instance.connect()
+  try {
+    await inTransaction(connection, () => ensureSchema(connection, absolute, readOnly))
+  } catch (error) {
+    connection.closeSync()
+    instance.closeSync()
+    throw error
+  }
+  return new Results(duckdb, absolute, instance, connection)
+}
+
+/** Refuse to read results that nothing has written yet.
+ *
+ *  @throws {UserError} when there is no file at `path`.
+ */
+export function requireResults(path: string): void {
+  if (!existsSync(path)) {
+    throw new UserError(`There are no results at ${path} yet: run a study first, e.g. isthmus run quickstart`)
+  }
+}
+
+async function ensureSchema(connection: DuckDBConnection, path: string, readOnly: boolean): Promise<void> {
+  const found = await readSchemaVersion(connection)
+  if (found === schemaVersion) return
+  if (found === undefined && !readOnly) return createSchema(connection)
+  throw new UserError(
+    `${path} has ${found === undefined ? 'no results schema' : `schema version ${found}`}, expected version ${schemaVersion}: delete the file, and the next run rebuilds it from the cache`,
+  )
+}
+
+async function inTransaction(connection: DuckDBConnection, task: () => Promise<void>): Promise<void> {
+  await connection.run('begin')
+  try {
+    await task()
+    await connection.run('commit')
+  } catch (error) {
+    await connection.run('rollback')
+    throw error
+  }
+}

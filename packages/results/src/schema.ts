@@ -1,0 +1,206 @@
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { leaderboardGroups, leaderboardQuery } from './leaderboard-query.ts'
+import { studentTMacro } from './student-t.ts'
+
+/** Raised with every change of a table or view. A file of another version is not migrated: it is rebuilt. */
+export const schemaVersion = 1
+
+/** The tables. `rows.ts` has the same columns in the same order; a test compares the two. */
+const tables = `
+create table schema_version (version integer not null);
+
+create table study_run (
+  study         varchar not null,
+  run           varchar not null,     -- digest of the study's resolved settings
+  started_at    timestamp not null,   -- UTC
+  finished_at   timestamp,
+  settings      json not null,
+  nodes_ran     bigint not null,
+  nodes_cached  bigint not null,
+  nodes_failed  bigint not null,
+  seconds       double,
+  version       varchar not null,
+  primary key (study, run, started_at)
+);
+
+create table model (
+  digest        varchar primary key,
+  name          varchar not null,
+  architecture  varchar not null,
+  parameters    bigint not null,
+  dtype         varchar not null,
+  hidden_size   bigint not null,
+  layers        bigint not null,
+  heads         bigint not null,
+  vocabulary    bigint not null
+);
+
+create table alignment (
+  study         varchar not null,
+  run           varchar not null,
+  variant       varchar not null,
+  settings      json not null,
+  pair          varchar not null,
+  model_a       varchar not null,
+  model_b       varchar not null,
+  method        varchar not null,
+  key           varchar not null,
+  params        json not null,
+  symmetry      varchar not null check (symmetry in ('kept', 'broken')),
+  max_abs_logit_difference double not null,
+  seconds       double,
+  tokens        bigint,
+  primary key (study, run, variant, pair, method)
+);
+
+create table correlation (
+  alignment     varchar not null,     -- alignment.key
+  site          varchar not null,
+  layer         bigint not null,      -- -1 outside the layers
+  mean_diagonal_before double not null,
+  mean_diagonal_after  double not null,
+  primary key (alignment, site, layer)
+);
+
+create table curve_point (
+  study         varchar not null,
+  run           varchar not null,
+  variant       varchar not null,
+  settings      json not null,
+  pair          varchar not null,
+  model_a       varchar not null,
+  model_b       varchar not null,
+  method        varchar not null,
+  lam           double not null,
+  loss          double not null,
+  perplexity    double not null,
+  positions     bigint not null,
+  digest        varchar not null,
+  primary key (study, run, variant, pair, method, lam)
+);
+
+create table score (
+  study         varchar not null,
+  run           varchar not null,
+  variant       varchar not null,
+  settings      json not null,
+  pair          varchar not null,
+  model_a       varchar not null,
+  model_b       varchar not null,
+  method        varchar not null,
+  lam           double not null,
+  task          varchar not null,
+  metric        varchar not null,
+  value         double not null,
+  primary key (study, run, variant, pair, method, lam, task, metric)
+);
+
+create table artifact (
+  digest        varchar not null,
+  operation     varchar not null,
+  key           varchar primary key,
+  inputs        json not null,
+  seconds       double
+);`
+
+/** The views. λ is rounded to nine decimals where it is compared, for grids made by adding 0.05 up. */
+const views = `
+create view current_run as
+select study, arg_max(run, (started_at, run)) as run
+from study_run
+group by study;
+
+create view curve as
+select study, variant, pair, method, lam, loss, perplexity, positions, model_a, model_b, settings
+from curve_point semi join current_run using (study, run);
+
+create view barrier as
+with ends as (
+  select study, variant, pair, method,
+         max(loss) filter (where round(lam, 9) = 1)   as loss_a,
+         max(loss) filter (where round(lam, 9) = 0)   as loss_b,
+         max(loss) filter (where round(lam, 9) = 0.5) as loss_middle
+  from curve
+  group by study, variant, pair, method
+), measured as (
+  select study, variant, pair, method, model_a, model_b, any_value(settings) as settings,
+         max(loss) - (loss_a + loss_b) / 2                        as barrier,
+         max(loss - (lam * loss_a + (1 - lam) * loss_b))          as barrier_linear,
+         loss_middle - (loss_a + loss_b) / 2                      as midpoint,
+         loss_a, loss_b,
+         count(*)                                                 as points,
+         arg_max(lam, (loss, -lam))                               as lam_max
+  from curve join ends using (study, variant, pair, method)
+  group by study, variant, pair, method, model_a, model_b, loss_a, loss_b, loss_middle
+), aligned as (
+  select study, variant, pair, method, symmetry, max_abs_logit_difference
+  from alignment semi join current_run using (study, run)
+), vanilla as (
+  select study, variant, pair, barrier as vanilla_barrier from measured where method = 'vanilla'
+)
+select study, variant, pair, model_a, model_b, method, symmetry, max_abs_logit_difference,
+       barrier, barrier_linear, midpoint, loss_a, loss_b, points, lam_max,
+       barrier - vanilla_barrier as difference_to_vanilla, settings
+from measured
+left join aligned using (study, variant, pair, method)
+left join vanilla using (study, variant, pair);
+
+create view leaderboard as ${leaderboardQuery(leaderboardGroups)};`
+
+/** What each table, view and column means, to be read in the database itself (`duckdb_columns()`, `duckdb_views()`). */
+const comments = `
+comment on table study_run is 'Runs of studies; the views show, of each study, the run that started last';
+comment on table model is 'Checkpoints';
+comment on table alignment is 'Alignments of B to A, with what the equivalence gate measured';
+comment on column alignment.symmetry is 'kept: the method keeps the function of B; broken: it changes it on purpose';
+comment on column alignment.max_abs_logit_difference is 'max |logits(aligned B) - logits(B)| on the probe batch';
+comment on table correlation is 'Mean of the diagonal of the feature correlation before (identity) and after alignment';
+comment on table curve_point is 'Losses between A and aligned B: theta = lam A + (1 - lam) B';
+comment on column curve_point.lam is 'lambda: 1 is A, 0 is B (aligned B where the symmetry is broken)';
+comment on column curve_point.loss is 'Mean of -ln p over the masked positions';
+comment on column curve_point.perplexity is 'exp(loss): pseudo-perplexity';
+comment on table score is 'Task metrics between A and aligned B';
+comment on table artifact is 'Lineage: which operation made which content from which inputs';
+
+comment on view current_run is 'The run of each study that started last';
+comment on view curve is 'Loss curves of the current runs';
+comment on column curve.lam is 'lambda: 1 is A, 0 is B (aligned B where the symmetry is broken)';
+comment on view barrier is 'One row per pair and method: loss barriers by three definitions';
+comment on column barrier.barrier is 'max over lam of loss, minus (loss_a + loss_b) / 2 (Verma and Elbayad); NULL without both endpoints';
+comment on column barrier.barrier_linear is 'max over lam of [loss - lam loss_a - (1 - lam) loss_b] (Frankle et al.)';
+comment on column barrier.midpoint is 'loss at lam = 1/2, minus (loss_a + loss_b) / 2; NULL without that point';
+comment on column barrier.loss_a is 'The curve''s own loss at lam = 1: A';
+comment on column barrier.loss_b is 'The curve''s own loss at lam = 0: B, or aligned B where the symmetry is broken, as in the paper';
+comment on column barrier.points is 'How many lam were evaluated';
+comment on column barrier.lam_max is 'The lam of the largest loss; the smallest of them on a tie';
+comment on column barrier.difference_to_vanilla is 'barrier minus the barrier of vanilla on the same pair, study and variant';
+comment on view leaderboard is 'One row per study, variant and method: means over the pairs that have a barrier';
+comment on column leaderboard.pairs is 'Pairs that have a barrier';
+comment on column leaderboard.models is 'Different models (seeds) in those pairs';
+comment on column leaderboard.barrier is 'Mean over pairs of barrier.barrier: max over lam of loss, minus the mean of the endpoints';
+comment on column leaderboard.barrier_stderr is 'Standard error over pairs, sd / sqrt(pairs): too small, since pairs share seeds';
+comment on column leaderboard.barrier_low is 'Lower end of the 95 % interval of barrier by jackknife over seeds; NULL under three seeds';
+comment on column leaderboard.barrier_high is 'Upper end of the 95 % interval of barrier by jackknife over seeds; NULL under three seeds';
+comment on column leaderboard.barrier_linear is 'Mean over pairs of barrier.barrier_linear';
+comment on column leaderboard.midpoint is 'Mean over the pairs that have one of barrier.midpoint';
+comment on column leaderboard.difference_to_vanilla is 'Mean of barrier - barrier of vanilla over the pairs that have both; 0 for vanilla itself';
+comment on column leaderboard.difference_low is 'Lower end of the 95 % interval of difference_to_vanilla by jackknife over seeds';
+comment on column leaderboard.difference_high is 'Upper end of the 95 % interval of difference_to_vanilla by jackknife over seeds';
+comment on column leaderboard.symmetry is 'broken when the method breaks the symmetry on any pair, else kept; NULL when not recorded';
+comment on column leaderboard.max_abs_logit_difference is 'The largest over pairs';`
+
+/** Create every table, view, macro and comment in an empty database. Runs in the caller's transaction. */
+export async function createSchema(connection: DuckDBConnection): Promise<void> {
+  await connection.run(`${tables}\n${studentTMacro}\n${views}\n${comments}`)
+  await connection.run('insert into schema_version values ($1)', [schemaVersion])
+}
+
+/** The schema version of a database; `undefined` when it holds no schema of ours. */
+export async function readSchemaVersion(connection: DuckDBConnection): Promise<number | undefined> {
+  const tables = await connection.runAndReadAll(
+    `select 1 from duckdb_tables() where table_name = 'schema_version' and not temporary`,
+  )
+  if (tables.currentRowCount === 0) return undefined
+  const versions = await connection.runAndReadAll('select max(version) from schema_version')
+  return Number(versions.getRows()[0]?.[0])
+}

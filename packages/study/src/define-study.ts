@@ -1,0 +1,39 @@
+import type { StudySettings } from './settings.ts'
+
+/** Values to try for one setting: the study runs once for each, and for each combination where several are swept. */
+export interface Sweep<Value> {
+  readonly sweep: readonly Value[]
+}
+
+/** Settings of which any may be left out (its default is taken) or swept. */
+export type Sweepable<Settings> = {
+  readonly [Name in keyof Settings]?: Settings[Name] extends Readonly<Record<string, unknown>>
+    ? Sweepable<Settings[Name]> | Sweep<Settings[Name]>
+    : Settings[Name] | Sweep<Settings[Name]>
+}
+
+/** What a `study.ts` exports: the experiment section of a paper, as data. */
+export interface StudyDefinition extends Sweepable<StudySettings> {
+  /** The name under which its results are found; that of its folder. */
+  readonly name: string
+  /** One line: what is compared, on what. */
+  readonly title: string
+}
+
+/** Define a study. The definition is data: it is checked when it is planned, where defaults and sweeps are filled in.
+ *
+ *      export default defineStudy({
+ *        name: 'attention-heads',
+ *        title: 'Table 1: …',
+ *        methods: ['ffn', 'head-perm'],
+ *        alignment: { fraction: sweep([0.1, 1]) },
+ *      })
+ */
+export function defineStudy(definition: StudyDefinition): StudyDefinition {
+  return definition
+}
+
+/** Sweep a setting over values. */
+export function sweep<Value>(values: readonly Value[]): Sweep<Value> {
+  return { sweep: values }
+}

@@ -1,0 +1,13 @@
+import { type EngineFactory, type EngineIdentity, type EngineOptions, selectEngine } from '@isthmus/engine'
+import { onnxEngine } from '@isthmus/engine-onnx'
+
+/** Every engine there is. A new one is a package of its own and a line here. */
+export const engineFactories: readonly EngineFactory[] = [onnxEngine]
+
+/** The identity that results of an engine depend on.
+ *
+ *  @throws {UserError} naming the engines that there are.
+ */
+export function engineIdentity({ name, ...options }: EngineOptions & { readonly name: string }): EngineIdentity {
+  return selectEngine(engineFactories, name).identity(options)
+}

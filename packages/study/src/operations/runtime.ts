@@ -1,0 +1,65 @@
+import { Checkpoint } from '@isthmus/checkpoint'
+import type { InputArtifact } from '@isthmus/dataflow'
+import { type Engine, type Program, selectEngine } from '@isthmus/engine'
+import { type Graph, graphOf } from '@isthmus/model'
+import { UserError } from '@isthmus/tensor'
+import { engineFactories } from '../engines.ts'
+import type { EngineParam } from './artifacts.ts'
+import { blobPaths } from './blob-paths.ts'
+
+/** What a worker process keeps between nodes: engines, and the programs used last. Results do not depend on it. */
+const engines = new Map<string, Promise<Engine>>()
+const programs = new Map<string, Promise<Program>>()
+const programsKept = 6
+
+/** The engine that a param names.
+ *
+ *  @throws {UserError} when this machine has another version than the one that the result is to be of.
+ */
+export function engineOf(param: EngineParam): Promise<Engine> {
+  const key = JSON.stringify(param)
+  const known = engines.get(key)
+  if (known !== undefined) return known
+  const factory = selectEngine(engineFactories, param.name)
+  const identity = factory.identity(param)
+  if (identity.version !== param.version) {
+    throw new UserError(
+      `the result is to be computed by ${param.name} ${param.version}, but this process has version ${identity.version}`,
+    )
+  }
+  const engine = factory.create(param)
+  engines.set(key, engine)
+  return engine
+}
+
+/** A program for some outputs of a graph, compiled once per process. */
+export async function programOf(param: EngineParam, graph: Graph, outputs: readonly string[]): Promise<Program> {
+  const key = JSON.stringify([param, graph, outputs])
+  const known = programs.get(key)
+  if (known !== undefined) {
+    programs.delete(key)
+    programs.set(key, known)
+    return known
+  }
+  const program = (await engineOf(param)).compile(graph, { outputs })
+  programs.set(key, program)
+  const [oldest] = programs.keys()
+  if (programs.size > programsKept && oldest !== undefined) {
+    await (await programs.get(oldest)!).dispose()
+    programs.delete(oldest)
+  }
+  return program
+}
+
+/** A checkpoint artifact opened, with the graph of its architecture; `await using` closes it. */
+export async function openModel(
+  artifact: InputArtifact,
+  options: { readonly padding: boolean },
+): Promise<{ readonly checkpoint: Checkpoint; readonly graph: Graph } & AsyncDisposable> {
+  const checkpoint = await Checkpoint.open(await blobPaths(artifact))
+  return {
+    checkpoint,
+    graph: graphOf(checkpoint.config, 'config.json', options),
+    [Symbol.asyncDispose]: () => checkpoint.close(),
+  }
+}
