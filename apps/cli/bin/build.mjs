@@ -28,7 +28,11 @@ function sourceDigest() {
     }
   }
   for (const file of files.sort()) {
-    if (existsSync(file)) hash.update(`${file.slice(workspace.length)}\0`).update(readFileSync(file)).update('\0')
+    if (existsSync(file))
+      hash
+        .update(`${file.slice(workspace.length)}\0`)
+        .update(readFileSync(file))
+        .update('\0')
   }
   return hash.digest('hex').slice(0, 16)
 }
@@ -68,7 +72,8 @@ async function build(folder) {
 function removeOldBuilds(current) {
   for (const name of readdirSync(distribution)) {
     const folder = join(distribution, name)
-    if (folder !== current && Date.now() - statSync(folder).mtimeMs > day) rmSync(folder, { recursive: true, force: true })
+    if (folder !== current && Date.now() - statSync(folder).mtimeMs > day)
+      rmSync(folder, { recursive: true, force: true })
   }
 }
 

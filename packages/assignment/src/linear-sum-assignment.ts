@@ -270,7 +270,7 @@ interface ShortestPathTree {
  *  @returns The free column `sink`, the `length` of the path to it, and the number of columns scanned before it.
  */
 function growTree(
-  { cost, columns, columnOf, rowOf, columnPrices }: PartialAssignment,
+  { cost, columns, rowOf, columnPrices }: PartialAssignment,
   freeRow: number,
   { distance, predecessor, scanned, order }: ShortestPathTree,
 ): { sink: number; length: number; size: number } {

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { CheckpointError } from './checkpoint-error.ts'
 import { syncDirectory, temporarySibling, writeError } from './write-file-atomically.ts'
@@ -66,7 +66,11 @@ async function listFolder(target: string): Promise<string[]> {
   try {
     return await readdir(target)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return []
+    if (code === 'ENOTDIR') {
+      throw new CheckpointError(`cannot save a checkpoint as ${target}: it is a file, or lies below one; choose a folder`)
+    }
     throw writeError(target, error)
   }
 }
@@ -99,7 +103,7 @@ async function fill(staging: string, target: string, checkpoint: CheckpointToSav
   for (const [name, source] of Object.entries(beside)) {
     const file = await open(join(staging, name), 'wx')
     try {
-      await file.writeFile('content' in source ? source.content : createReadStream(source.path))
+      await writeFile(file, 'content' in source ? source.content : createReadStream(source.path))
       await file.sync()
     } finally {
       await file.close()

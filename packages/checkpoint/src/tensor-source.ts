@@ -23,14 +23,15 @@ export class TensorSource {
   /** All tensors by name; nothing of their data is read yet. */
   readonly tensors: ReadonlyMap<string, TensorInfo>
   readonly #files: FileHandlePool
-  readonly #label: string
+  /** What an error calls this source: the file, or the checkpoint of a file. */
+  readonly name: string
 
-  /** @param label What an error about a missing tensor calls this source.
+  /** @param name What an error calls this source.
    *  @param files Closed with the source.
    */
-  constructor(label: string, tensors: ReadonlyMap<string, TensorInfo>, files: FileHandlePool) {
+  constructor(name: string, tensors: ReadonlyMap<string, TensorInfo>, files: FileHandlePool) {
     this.tensors = tensors
-    this.#label = label
+    this.name = name
     this.#files = files
   }
 
@@ -43,7 +44,7 @@ export class TensorSource {
     if (info === undefined) {
       const examples = [...this.tensors.keys()].slice(0, 3).map((key) => `'${key}'`)
       throw new CheckpointError(
-        `${this.#label} has no tensor '${name}'; it has ${this.tensors.size}` +
+        `${this.name} has no tensor '${name}'; it has ${this.tensors.size}` +
           (examples.length > 0 ? `, such as ${examples.join(', ')}` : ''),
       )
     }

@@ -119,10 +119,10 @@ async function encodeData(tensor: TensorToWrite, path: string): Promise<Uint8Arr
   if (given instanceof Float32Array && dtype === 'F16') data = encodeFloat16(given)
   if (given instanceof Float32Array && dtype === 'BF16') data = encodeBfloat16(given)
   if (!(data instanceof dtypeArrays[dtype]) || data.length !== elementCount(shape)) {
+    const array = dtype === 'F16' || dtype === 'BF16' ? 'Float32Array or Uint16Array' : dtypeArrays[dtype].name
     throw new CheckpointError(
       `cannot write the tensor '${name}' to ${path}: ${dtype} of shape [${shape.join(', ')}] needs ` +
-        `${elementCount(shape)} values in a ${dtypeArrays[dtype].name}, ` +
-        `but ${given.length} in a ${given.constructor.name} were given`,
+        `${elementCount(shape)} values (${array}), but ${given.length} (${given.constructor.name}) were given`,
     )
   }
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)

@@ -3,12 +3,13 @@ import { UserError } from '@isthmus/tensor'
 import type { ActionRecord } from './action-log.ts'
 import { artifactDigest, type InputArtifact, type LocatedArtifact } from './artifact.ts'
 import type { Cache } from './cache.ts'
-import type { Digest, Json } from './digest.ts'
+import type { Digest } from './digest.ts'
 import { CacheWriteError, CorruptBlobError } from './errors.ts'
 import { type Executor, type Job, type JobResult, openArtifact } from './job.ts'
 import { flatInputs, mapInputs, type Node, type NodeInput, nodeKey } from './node.ts'
+import { countRuns, finishedArtifact, type NodeRun, nodeRuns } from './node-run.ts'
 import { type GraphPlan, type PlannedNode, planGraph } from './plan-graph.ts'
-import type { NodeFailure, RunCounts, RunEvent, RunResult, SkippedNode } from './run-event.ts'
+import type { NodeFailure, RunEvent, RunResult, SkippedNode } from './run-event.ts'
 
 /** How a graph is run. */
 export interface RunOptions {
@@ -32,21 +33,6 @@ export async function run(targets: readonly Node[], options: RunOptions): Promis
   return new GraphRun(planGraph(targets), options).execute()
 }
 
-type Status = 'pending' | 'computed' | 'finished' | 'failed' | 'skipped'
-
-interface NodeRun {
-  readonly node: Node
-  readonly dependents: readonly PlannedNode[]
-  /** Dependencies that are not computed yet. */
-  readonly unmet: Set<NodeRun>
-  status: Status
-  artifact: LocatedArtifact | undefined
-  cached: boolean
-  error: Error | undefined
-  ancestor: Node | undefined
-  recoveries: number
-}
-
 /** One key that is being computed, for all nodes that have it. */
 interface Claim {
   readonly key: Digest
@@ -65,8 +51,8 @@ class GraphRun {
   readonly #options: RunOptions
   readonly #cache: Cache
   readonly #plan: GraphPlan
-  readonly #nodes = new Map<PlannedNode, NodeRun>()
-  #ready: NodeRun[] = []
+  readonly #nodes: ReadonlyMap<PlannedNode, NodeRun>
+  #ready: NodeRun[]
   readonly #queued: Claim[] = []
   readonly #claims = new Map<Digest, Claim>()
   readonly #waiting = new Set<Claim>()
@@ -86,22 +72,8 @@ class GraphRun {
     this.#plan = plan
     this.#options = options
     this.#cache = options.cache
-    for (const planned of plan.nodes) {
-      const unmet = new Set([...planned.dependencies].map((dependency) => this.#nodes.get(dependency)!))
-      const state: NodeRun = {
-        node: planned.node,
-        dependents: planned.dependents,
-        unmet,
-        status: 'pending',
-        artifact: undefined,
-        cached: false,
-        error: undefined,
-        ancestor: undefined,
-        recoveries: 0,
-      }
-      this.#nodes.set(planned, state)
-      if (unmet.size === 0) this.#ready.push(state)
-    }
+    this.#nodes = nodeRuns(plan)
+    this.#ready = [...this.#nodes.values()].filter(({ unmet }) => unmet.size === 0)
     this.#unfinished = plan.nodes.length
   }
 
@@ -469,18 +441,14 @@ class GraphRun {
       artifact: (node) => this.#finishedArtifact(node),
       failures: this.#failures,
       skipped: this.#skipped,
-      counts: this.#counts(),
+      counts: countRuns(this.#nodes.values(), this.#plan.deduplicated),
       interrupted: this.#unfinished > 0,
       seconds,
     }
   }
 
   #finishedArtifact<Value>(node: Node<Value>): InputArtifact<Value> {
-    const state = this.#stateOf(node)
-    if (state.error) throw state.error
-    if (state.ancestor) throw new Error(`'${node.label}' was not run, since '${state.ancestor.label}' failed.`)
-    if (state.status !== 'finished') throw new Error(`'${node.label}' was not run: the run was interrupted.`)
-    const artifact = openArtifact(state.artifact!, this.#cache.blobs) as InputArtifact<Json>
+    const artifact = openArtifact(finishedArtifact(this.#stateOf(node)), this.#cache.blobs)
     const path = async (blob: string) => {
       try {
         return await artifact.path(blob)
@@ -490,14 +458,5 @@ class GraphRun {
       }
     }
     return { ...artifact, path } as InputArtifact<Value>
-  }
-
-  #counts(): RunCounts {
-    const counts = { ran: 0, cached: 0, failed: 0, skipped: 0, interrupted: 0 }
-    for (const { status, cached } of this.#nodes.values()) {
-      if (status === 'finished') counts[cached ? 'cached' : 'ran'] += 1
-      else counts[status === 'failed' || status === 'skipped' ? status : 'interrupted'] += 1
-    }
-    return { total: this.#plan.nodes.length, ...counts, deduplicated: this.#plan.deduplicated }
   }
 }

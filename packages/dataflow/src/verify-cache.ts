@@ -1,3 +1,4 @@
+import { UserError } from '@isthmus/tensor'
 import type { ActionRecord, DamagedPack } from './action-log.ts'
 import { artifactDigest } from './artifact.ts'
 import type { Cache } from './cache.ts'
@@ -43,11 +44,15 @@ export interface CacheReport {
  *  @param repair Move corrupt blobs aside, drop records that cannot be used and damaged lines; what they held is
  *    computed again when it is needed. Default false.
  *  @returns What was found, before any repair.
+ *  @throws {UserError} when a read-only cache is to be repaired.
  */
 export async function verifyCache(
   cache: Cache,
   { repair = false }: { readonly repair?: boolean } = {},
 ): Promise<CacheReport> {
+  if (repair && cache.readOnly) {
+    throw new UserError(`The cache ${cache.directory} was opened to be read only: open it for writing to repair it.`)
+  }
   cache.actions.refresh()
   const records = [...cache.actions.records()]
   const users = recordsByBlob(records)
@@ -95,7 +100,11 @@ async function checkBlobs(cache: Cache, users: ReadonlyMap<Digest, BlobFault['re
 function recordsByBlob(records: readonly ActionRecord[]): Map<Digest, { key: Digest; operation: string }[]> {
   const users = new Map<Digest, { key: Digest; operation: string }[]>()
   for (const { key, operation, output } of records) {
-    for (const blob of Object.values(output.blobs)) users.set(blob, [...(users.get(blob) ?? []), { key, operation }])
+    for (const blob of Object.values(output.blobs)) {
+      const known = users.get(blob)
+      if (known) known.push({ key, operation })
+      else users.set(blob, [{ key, operation }])
+    }
   }
   return users
 }

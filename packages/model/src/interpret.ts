@@ -43,9 +43,9 @@ export function interpret(
     const expected = graph.inputs.find((candidate) => candidate.name === name)!
     const found = inputs[name]
     checkShape(`input '${name}'`, expected.shape, found, sizes)
-    return operators.valueOf(found)
+    return operators.toValue(found)
   }
-  return Object.fromEntries(outputs.map((name) => [name, operators.valueOf(read(valueNamed(graph, name)))]))
+  return Object.fromEntries(outputs.map((name) => [name, operators.toValue(read(valueNamed(graph, name)))]))
 }
 
 function evaluate(

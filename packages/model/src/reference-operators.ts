@@ -6,7 +6,7 @@ import type { Node } from './graph.ts'
 export type Value = Tensor<Float64Array>
 
 /** Copy numbers into a value. */
-export function valueOf({ shape, data }: Tensor<Float64Array | Float32Array | Int32Array>): Value {
+export function toValue({ shape, data }: Tensor<Float64Array | Float32Array | Int32Array>): Value {
   return { shape, data: Float64Array.from(data) }
 }
 

@@ -1,1 +1,8 @@
-export {}
+export { defineStudy, type StudyDefinition, type Sweep, type Sweepable, sweep } from './define-study.ts'
+export { engineFactories, engineIdentity } from './engines.ts'
+export { type ExpandedStudy, expandStudy, overrideSettings, type StudyVariant } from './expand-study.ts'
+export { openModels, type StudyModel } from './open-models.ts'
+export { studyOperations } from './operations/index.ts'
+export { lambdaValues, type PlanContext, type PlannedCurve, planStudy, type StudyPlan } from './plan-study.ts'
+export { computeNow, type RunStudyOptions, runStudy, type StudyRun } from './run-study.ts'
+export { type StudySettings, studySettings } from './settings.ts'

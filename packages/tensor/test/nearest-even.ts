@@ -1,10 +1,10 @@
 /** The slow, obvious way to round: search all finite values of a 16-bit format for the nearest.
  *
- *  @param valueOf The value of a non-negative bit pattern, by its definition in IEEE 754.
+ *  @param valueAt The value of a non-negative bit pattern, by its definition in IEEE 754.
  *  @param infinity The bit pattern of +∞; the finite patterns are those below.
  */
-export function nearestEvenOracle(valueOf: (bits: number) => number, infinity: number): (value: number) => number {
-  const finite = Array.from({ length: infinity }, (_, bits) => valueOf(bits))
+export function nearestEvenOracle(valueAt: (bits: number) => number, infinity: number): (value: number) => number {
+  const finite = Array.from({ length: infinity }, (_, bits) => valueAt(bits))
   const largest = finite[infinity - 1]!
   /** Where the next value would be if the exponent went on: halfway to it, rounding overflows. */
   const beyond = largest + (largest - finite[infinity - 2]!)
@@ -30,10 +30,10 @@ export function ieeeValue(bits: number, fractionBits: number, bias: number): num
 }
 
 /** The f32 neighbours of each halfway point between two finite values, and the points themselves where f32 has them. */
-export function aroundMidpoints(valueOf: (bits: number) => number, infinity: number, step: number): Float32Array {
+export function aroundMidpoints(valueAt: (bits: number) => number, infinity: number, step: number): Float32Array {
   const values: number[] = []
   for (let bits = 0; bits + 1 < infinity; bits += step) {
-    const midpoint = Float32Array.of((valueOf(bits) + valueOf(bits + 1)) / 2)
+    const midpoint = Float32Array.of((valueAt(bits) + valueAt(bits + 1)) / 2)
     const word = new Uint32Array(midpoint.buffer)[0]!
     const near = new Float32Array(Uint32Array.of(word - 1, word, word + 1).buffer)
     values.push(...near, ...near.map((value) => -value))

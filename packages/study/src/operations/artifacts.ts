@@ -60,3 +60,9 @@ export const engineParam = z.object({ name: z.string(), version: z.string(), exe
 export type EngineParam = z.infer<typeof engineParam>
 
 export const featureSetParam = z.object({ name: z.string(), taps: z.array(z.string()), width: z.int() })
+
+export type TokensValue = z.infer<typeof tokensArtifact>
+export type CorrelationsValue = z.infer<typeof correlationsArtifact>
+export type AlignmentValue = z.infer<typeof alignmentArtifact>
+export type GateValue = z.infer<typeof gateArtifact>
+export type LossValue = z.infer<typeof lossArtifact>

@@ -10,7 +10,11 @@ export interface StudyModel {
   /** The name of its folder, e.g. `seed-1`. */
   readonly name: string
   readonly directory: string
-  readonly config: unknown
+  readonly config: Readonly<Record<string, unknown>>
+  /** The longest sequence that the model takes. */
+  readonly maxPositions: number
+  /** The stored type of the weights, `F32`, `F16`, …, or several. */
+  readonly dtype: string
   /** Where tokens become losses: no padding. */
   readonly graph: Graph
   readonly checkpoint: Source<{ kind: 'checkpoint' }>
@@ -34,22 +38,20 @@ export async function openModels(cache: Cache, directories: readonly string[]): 
   return models
 }
 
-/** The folders of a family's seeds. */
-export function familyDirectories(family: string, seeds: readonly number[]): string[] {
-  return seeds.map((seed) => join(family, `seed-${seed}`))
-}
-
 async function openStudyModel(cache: Cache, directory: string): Promise<StudyModel> {
   const files = Object.entries(await checkpointFiles(directory))
   const weights = files.filter(([name]) => !tokenizerFiles.has(name))
   const tokenizer = files.filter(([name]) => tokenizerFiles.has(name))
-  const checkpoint = await Checkpoint.open(directory)
-  await checkpoint.close()
+  await using checkpoint = await Checkpoint.open(directory)
+  const graph = graphOf(checkpoint.config, join(directory, 'config.json'), { padding: false })
+  const positions = graph.parameters.find(({ name }) => name === positionTable(graph))
   return {
     name: directory.split(/[/\\]/).findLast((part) => part !== '')!,
     directory,
     config: checkpoint.config,
-    graph: graphOf(checkpoint.config, join(directory, 'config.json'), { padding: false }),
+    graph,
+    maxPositions: positions?.shape[0] ?? Number.POSITIVE_INFINITY,
+    dtype: [...new Set([...checkpoint.tensors.values()].map(({ dtype }) => dtype))].sort().join('+'),
     checkpoint: await openSource(cache, Object.fromEntries(weights), { kind: 'checkpoint' as const }, directory),
     tokenizer: await openSource(cache, Object.fromEntries(tokenizer), { kind: 'tokenizer' as const }, directory),
   }
@@ -62,4 +64,9 @@ async function assertCompatible(reference: StudyModel, model: StudyModel): Promi
   if (reference.tokenizer.artifact.digest !== model.tokenizer.artifact.digest) {
     assertSameVocabulary(await openTokenizer(reference.directory), await openTokenizer(model.directory))
   }
+}
+
+/** The parameter that holds the position embeddings. */
+function positionTable(graph: Graph): string | undefined {
+  return graph.nodes.find((node) => node.op === 'positions')?.table
 }

@@ -1,0 +1,25 @@
+import { leaderboard, openResults } from '@isthmus/results'
+import { rowFormat } from '../format-rows.ts'
+import { isthmusHome } from '../home.ts'
+import { leaderboardText } from '../leaderboard-table.ts'
+import { ingestWaiting } from '../spool.ts'
+
+/** `isthmus leaderboard`. */
+export async function leaderboardCommand(options: {
+  readonly study?: string
+  readonly by?: string
+  readonly format: string
+}): Promise<void> {
+  const format = rowFormat(options.format)
+  await ingestWaiting()
+  const results = await openResults(isthmusHome().results, { readOnly: true })
+  try {
+    const rows = await leaderboard(results, {
+      ...(options.study === undefined ? {} : { study: options.study }),
+      ...(options.by === undefined ? {} : { by: options.by.split(',').map((name) => name.trim()) }),
+    })
+    process.stdout.write(leaderboardText(rows, format))
+  } finally {
+    await results.close()
+  }
+}

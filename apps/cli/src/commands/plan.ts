@@ -1,0 +1,39 @@
+import { describeExplanation, explain } from '@isthmus/dataflow'
+import { computeNow, planStudy } from '@isthmus/study'
+import { formatRows } from '../format-rows.ts'
+import { readStudy } from '../read-study.ts'
+import { openSession } from '../session.ts'
+
+/** `isthmus plan`: what a run would compute. Tokenises the text if that is not cached: the plan depends on its size. */
+export async function planCommand(
+  name: string,
+  options: { readonly set: readonly string[]; readonly explain?: boolean; readonly json?: boolean },
+): Promise<void> {
+  const { study, resolvePath } = await readStudy(name, options.set)
+  await using session = await openSession()
+  const { cache } = session
+  const plan = await planStudy(study, { cache, resolvePath, compute: computeNow(session) })
+  const explanations = await explain(plan.targets, { cache })
+  const steps = explanations.map((explanation) => ({
+    operation: explanation.node.operation.id,
+    label: explanation.node.label,
+    state: explanation.state,
+    why: describeExplanation(explanation),
+  }))
+  if (options.json === true) {
+    process.stdout.write(`${JSON.stringify({ study: study.name, steps }, null, 2)}\n`)
+    return
+  }
+  if (options.explain === true) {
+    for (const { label, why } of steps) process.stdout.write(`${label}: ${why}\n`)
+  }
+  const operations = [...new Set(steps.map(({ operation }) => operation))]
+  const rows = operations.map((operation) => {
+    const own = steps.filter((step) => step.operation === operation)
+    const cached = own.filter(({ state }) => state === 'cached').length
+    return [operation, own.length, cached, own.length - cached]
+  })
+  process.stdout.write(formatRows({ columns: ['operation', 'steps', 'cached', 'to compute'], rows }, 'table'))
+  const open = steps.filter(({ state }) => state !== 'cached').length
+  process.stdout.write(`${steps.length} steps, ${steps.length - open} cached, ${open} to compute\n`)
+}

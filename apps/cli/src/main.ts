@@ -1,0 +1,117 @@
+import { UserError } from '@isthmus/tensor'
+import { Command } from 'commander'
+import packageJson from '../package.json' with { type: 'json' }
+
+/** Exit codes: 0 done, 1 a bug or a failed node, 2 the user's mistake. */
+const [failed, mistaken] = [1, 2]
+
+const formats = 'table, json, csv or markdown'
+const collect = (value: string, earlier: readonly string[]) => [...earlier, value]
+
+const program = new Command('isthmus')
+  .description('Align, merge and compare independently trained transformers: loss barriers, exactly and cached.')
+  .version(packageJson.version)
+  .showHelpAfterError('(isthmus --help lists the commands)')
+  .exitOverride()
+
+program
+  .command('run')
+  .description('run a study and show its leaderboard; what is cached is not computed again')
+  .argument('<study>', 'a name under experiments/, or the path of a study.ts')
+  .option('--set <setting=value>', 'change a setting: a value, a..b, a,b or sweep(a,b); may be repeated', collect, [])
+  .option('--jobs <number>', 'how many processes compute at once (default: the number of cores)')
+  .option('--json', 'print one JSON document; progress goes to stderr')
+  .action(async (study, options) => (await import('./commands/run.ts')).runCommand(study, options))
+
+program
+  .command('plan')
+  .description('show what a run would compute, what is cached, and why')
+  .argument('<study>', 'a name under experiments/, or the path of a study.ts')
+  .option('--set <setting=value>', 'change a setting, as for run', collect, [])
+  .option('--explain', 'say for every step whether it would run, and which field of its key is new')
+  .option('--json', 'print one JSON document')
+  .action(async (study, options) => (await import('./commands/plan.ts')).planCommand(study, options))
+
+program
+  .command('leaderboard')
+  .description('compare methods by their loss barriers')
+  .option('--study <study>', 'only this study')
+  .option('--by <columns>', 'group by: study, variant, method, symmetry, or swept settings, separated by commas')
+  .option('--format <format>', formats, 'table')
+  .action(async (options) => (await import('./commands/leaderboard.ts')).leaderboardCommand(options))
+
+program
+  .command('sql')
+  .description(
+    'query the results: tables study_run, model, alignment, correlation, curve_point; views curve, barrier, leaderboard',
+  )
+  .argument('<query>', 'one SELECT, in DuckDB’s SQL')
+  .option('--format <format>', formats, 'table')
+  .action(async (query, options) => (await import('./commands/sql.ts')).sqlCommand(query, options))
+
+program
+  .command('merge')
+  .description('align B to A, average the two, and write a Hugging Face folder')
+  .argument('<a>', 'folder of the reference model')
+  .argument('<b>', 'folder of the model that is permuted')
+  .requiredOption('--out <folder>', 'where the merged model goes')
+  .option('--align <books>', 'folder of text, {genre}/{book}.txt, on which features are matched')
+  .option('--method <method>', 'vanilla, ffn, head-perm, …', 'head-perm')
+  .option('--permutations <file>', 'apply permutations that an earlier merge wrote, instead of --align and --method')
+  .option('--lambda <number>', 'weight of A, from 0 (B) to 1 (A)', '0.5')
+  .option('--set <setting=value>', 'change a setting of the alignment, as for run', collect, [])
+  .option('--overwrite', 'replace a model that is in the folder')
+  .option('--json', 'print one JSON document')
+  .action(async (a, b, options) => (await import('./commands/merge.ts')).mergeCommand(a, b, options))
+
+const models = program.command('models').description('look at checkpoints')
+models
+  .command('inspect')
+  .description('print architecture, parameters, dtype, symmetries and digest')
+  .argument('<folder>', 'a Hugging Face folder')
+  .option('--json', 'print one JSON document')
+  .action(async (folder, options) => (await import('./commands/models.ts')).inspectCommand(folder, options))
+
+const cache = program.command('cache').description('look after what has been computed')
+cache
+  .command('stats')
+  .description('what the cache holds, by operation')
+  .option('--json', 'print one JSON document')
+  .action(async (options) => (await import('./commands/cache.ts')).statsCommand(options))
+cache
+  .command('verify')
+  .description('find every corrupt, missing or orphaned blob')
+  .option('--repair', 'set damaged blobs aside, so that they are computed again')
+  .option('--json', 'print one JSON document')
+  .action(async (options) => (await import('./commands/cache.ts')).verifyCommand(options))
+cache
+  .command('gc')
+  .description('remove what has not been computed for some days; shows what would go unless --yes')
+  .requiredOption('--older-than <days>', 'keep what was computed in the last so many days')
+  .option('--yes', 'remove it')
+  .option('--json', 'print one JSON document')
+  .action(async (options) => (await import('./commands/cache.ts')).gcCommand(options))
+
+program
+  .command('doctor')
+  .description('what this machine has: engines, providers, memory, disk, cache')
+  .option('--json', 'print one JSON document')
+  .action(async (options) => (await import('./commands/doctor.ts')).doctorCommand(options))
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode = reportError(error)
+}
+
+/** Say what went wrong; returns the exit code. A mistake of the user is one sentence, a bug has its stack. */
+function reportError(error: unknown): number {
+  const { code, exitCode } = error as { code?: unknown; exitCode?: number }
+  if (typeof code === 'string' && code.startsWith('commander.')) return exitCode === 0 ? 0 : mistaken
+  if (error instanceof UserError) {
+    process.stderr.write(`isthmus: ${error.message}\n`)
+    return mistaken
+  }
+  process.stderr.write(`isthmus: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  return failed
+}

@@ -1,0 +1,4 @@
+import { serveOperations } from '@isthmus/dataflow'
+import { studyOperations } from '@isthmus/study'
+
+serveOperations(studyOperations)

@@ -1,0 +1,229 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { UserError } from '@isthmus/tensor'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import {
+  type Cache,
+  defineOperation,
+  type Executor,
+  type ProcessPoolOptions,
+  processPoolExecutor,
+  WorkerLostError,
+} from '../src/index.ts'
+import { isAlive } from '../src/process-identity.ts'
+import { add, concatenate, die, fail, measure, report, wait, writeText } from './dummy-operations.ts'
+import { ofType, runDummies, temporaryCache, temporaryDirectory } from './temporary-cache.ts'
+
+const program = (name: string) => new URL(`./programs/${name}.ts`, import.meta.url)
+
+function pool(cache: Cache, options: Partial<ProcessPoolOptions> = {}): Executor {
+  const executor = processPoolExecutor({
+    workerModule: program('worker'),
+    execArgv: ['--import', 'tsx'],
+    size: 2,
+    cacheDirectory: cache.directory,
+    ...options,
+  })
+  onTestFinished(() => executor.close())
+  return executor
+}
+
+async function untilDead(pids: readonly number[]): Promise<boolean> {
+  for (let i = 0; i < 200 && pids.some(isAlive); i++) await sleep(50)
+  return !pids.some(isAlive)
+}
+
+describe('processPoolExecutor', () => {
+  it('runs operations in other processes, with progress, and ends them', async () => {
+    const cache = await temporaryCache()
+    const executor = pool(cache)
+    const parts = ['one', 'two'].map((text) => writeText.node({}, { text }))
+    const joined = concatenate.node({ parts }, { separator: '+' })
+    const pid = report.node({}, { print: 'this goes to stderr' })
+    const { result, events } = await runDummies(cache, [joined, pid], { executor })
+    expect(readFileSync(await result.artifact(joined).path('text'), 'utf8')).toBe('one+two')
+    expect(ofType(events, 'progress')).toEqual([{ type: 'progress', node: joined, done: 1, total: 1 }])
+    const worker = result.artifact(pid).value
+    expect(worker).not.toBe(process.pid)
+    expect(isAlive(worker)).toBe(true)
+    await executor.close()
+    expect(isAlive(worker)).toBe(false)
+    const late = await runDummies(cache, [report.node({}, { print: 'later' })], { executor })
+    expect(late.result.failures[0]?.error.message).toBe('The pool of processes is closed: make a new one.')
+  })
+
+  it('keeps what an error is across the boundary', async () => {
+    const cache = await temporaryCache()
+    const targets = [
+      fail.node({}, { message: 'the file a.txt is empty: fill it', isUserError: true }),
+      fail.node({}, { message: 'index out of range' }),
+    ]
+    const { result } = await runDummies(cache, targets, { executor: pool(cache) })
+    const [user, bug] = targets.map((node) => result.failures.find((failure) => failure.node === node)!.error)
+    expect(user).toBeInstanceOf(UserError)
+    expect(user?.message).toBe('the file a.txt is empty: fill it')
+    expect(bug).not.toBeInstanceOf(UserError)
+    expect([bug?.name, bug?.message]).toEqual(['RangeError', 'index out of range'])
+    expect(bug?.stack).toContain('dummy-operations.ts')
+  })
+
+  it('gives a job to another process when the first is killed, once', async () => {
+    const cache = await temporaryCache()
+    const marker = join(temporaryDirectory(), 'died')
+    const unlucky = die.node({}, { marker, always: false }, { label: 'unlucky' })
+    const doomed = die.node({}, { marker: `${marker}-always`, always: true }, { label: 'doomed' })
+    const exiting = die.node({}, { marker: `${marker}-exit`, always: true, exitCode: 3 }, { label: 'exiting' })
+    const { result } = await runDummies(cache, [unlucky, doomed, exiting], { executor: pool(cache) })
+    expect(result.artifact(unlucky).value).toBe('survived')
+    expect(existsSync(marker)).toBe(true)
+    const messages = new Map(result.failures.map(({ node, error }) => [node.label, error.message]))
+    expect(result.failures[0]?.error).toBeInstanceOf(WorkerLostError)
+    expect(messages.get('doomed')).toBe(
+      "The process that ran 'doomed' was killed by SIGKILL, twice; the system kills a process when memory runs out: " +
+        'run fewer at once.',
+    )
+    expect(messages.get('exiting')).toBe(
+      "The process that ran 'exiting' exited with 3, twice; what it wrote to stderr says why.",
+    )
+  })
+
+  it('fails a job whose worker cannot start', async () => {
+    const cache = await temporaryCache()
+    const executor = pool(cache, { workerModule: program('broken-worker') })
+    const { result } = await runDummies(cache, [add.node({ terms: [] }, {})], { executor })
+    expect(result.failures[0]?.error.message).toBe(
+      "The process that ran 'dummy.add' exited with 1, twice; what it wrote to stderr says why.",
+    )
+  })
+
+  it('has a corrupt blob computed again that a worker notices', async () => {
+    const directory = temporaryDirectory()
+    const written = writeText.node({}, { text: 'hello' })
+    const first = await runDummies(await temporaryCache(directory), [written])
+    const cache = await temporaryCache(directory)
+    const blob = first.result.artifact(written).blobs.text!
+    const { chmodSync } = await import('node:fs')
+    chmodSync(cache.blobs.locate(blob), 0o644)
+    writeFileSync(cache.blobs.locate(blob), 'hullo')
+    const target = measure.node({ of: written }, {})
+    const { result, events } = await runDummies(cache, [target], { executor: pool(cache) })
+    expect(ofType(events, 'corrupt').map(({ node, found }) => [node, found])).toEqual([[written, 'corrupt']])
+    expect(result.artifact(target).value).toBe(5)
+  })
+
+  it('keeps the memory of jobs that run at once within the budget, and runs a larger one alone', async () => {
+    const costly = defineOperation({
+      ...wait,
+      cost: ({ name }) => ({ memoryBytes: Number(name.split(' ')[1]) }),
+    })
+    const cache = await temporaryCache()
+    const targets = ['a 60', 'b 60', 'c 30', 'd 200'].map((name) => costly.node({}, { name, milliseconds: 100 }))
+    const log = join(temporaryDirectory(), 'log')
+    let used = 0
+    const peaks = new Map<string, number>()
+    const executor = pool(cache, { size: 4, memoryBytes: 100 })
+    const memory = (node: (typeof targets)[0]) => Number((node.params as { name: string }).name.split(' ')[1])
+    const ended = (node: unknown) => {
+      used -= memory(node as (typeof targets)[0])
+    }
+    const running = new Set<unknown>()
+    const { result } = await runDummies(cache, targets, {
+      executor: {
+        ...executor,
+        slots: 4,
+        close: () => executor.close(),
+        execute: async (job, hooks) => {
+          const node = targets.find(({ params }) => params === job.params)!
+          try {
+            return await executor.execute(job, {
+              signal: hooks.signal,
+              progress: (done, total) => {
+                used += memory(node)
+                running.add(node)
+                peaks.set(job.key, used)
+                writeFileSync(log, `${running.size}`)
+                hooks.progress(done, total)
+              },
+            })
+          } finally {
+            ended(node)
+          }
+        },
+      },
+    })
+    expect(result.counts).toMatchObject({ ran: 4 })
+    expect([...peaks.values()].filter((peak) => peak > 100)).toEqual([200])
+  })
+
+  it('tells jobs to abort, and kills those that do not listen', async () => {
+    const cache = await temporaryCache()
+    const interrupt = new AbortController()
+    const begun = new Set<string>()
+    const targets = [
+      wait.node({}, { name: 'listening', milliseconds: 60_000 }, { label: 'listening' }),
+      wait.node({}, { name: 'deaf', milliseconds: 60_000, deaf: true }, { label: 'deaf' }),
+    ]
+    const executor = pool(cache, { abortSeconds: 0.2 })
+    const { result } = await runDummies(cache, targets, {
+      executor,
+      signal: interrupt.signal,
+      onEvent: (event) => {
+        if (event.type === 'progress') begun.add(event.node.label)
+        if (begun.size === 2) interrupt.abort()
+      },
+    })
+    expect(result.interrupted).toBe(true)
+    expect(result.counts).toMatchObject({ failed: 0, interrupted: 2 })
+  })
+
+  it('leaves no process behind when its own is killed, and keeps stdout clean', async () => {
+    const directory = temporaryDirectory()
+    const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(program('orphan-workers')), directory], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    const lines: string[] = []
+    for await (const chunk of child.stdout) {
+      lines.push(...String(chunk).split('\n').filter(Boolean))
+      if (lines.length >= 1) break
+    }
+    const workers = JSON.parse(lines[0]!) as number[]
+    expect(workers.length).toBe(2)
+    expect(workers.every(isAlive)).toBe(true)
+    const exit = once(child, 'exit')
+    child.kill('SIGKILL')
+    expect(await exit).toEqual([null, 'SIGKILL'])
+    expect(await untilDead(workers)).toBe(true)
+  })
+
+  it('does not keep its process from ending', async () => {
+    const child = spawn(
+      process.execPath,
+      ['--import', 'tsx', fileURLToPath(program('orphan-workers')), temporaryDirectory(), 'return'],
+      { stdio: ['ignore', 'pipe', 'ignore'] },
+    )
+    let output = ''
+    child.stdout.on('data', (chunk) => {
+      output += chunk
+    })
+    expect(await once(child, 'close')).toEqual([0, null])
+    expect(await untilDead(JSON.parse(output) as number[])).toBe(true)
+  })
+})
+
+describe('serveOperations', () => {
+  it('says that it is for workers when it is called by hand', async () => {
+    const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(program('worker'))], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    let output = ''
+    child.stderr.on('data', (chunk) => {
+      output += chunk
+    })
+    expect(await once(child, 'close')).toEqual([1, null])
+    expect(output).toContain('This module is a worker: it is started by processPoolExecutor, not by hand.')
+  })
+})

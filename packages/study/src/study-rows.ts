@@ -1,0 +1,150 @@
+import { canonicalDigest, type Digest, type Json, type Node, type NodeInput, type RunResult } from '@isthmus/dataflow'
+import type {
+  AlignmentRow,
+  ArtifactRow,
+  CorrelationRow,
+  CurvePointRow,
+  ModelRow,
+  ResultRows,
+  StudyRunRow,
+} from '@isthmus/results'
+import type { StudyModel } from './open-models.ts'
+import type { PlannedCurve, StudyPlan } from './plan-study.ts'
+
+/** What a run said of one node when it finished. */
+export interface FinishedNode {
+  readonly key: Digest
+  readonly digest: Digest
+  readonly seconds: number
+}
+
+/** A run of a study, to be recorded. */
+export interface RecordedRun {
+  readonly plan: StudyPlan
+  readonly result: RunResult
+  /** Every finished node by its identity. */
+  readonly finished: ReadonlyMap<Digest, FinishedNode & { readonly node: Node }>
+  readonly startedAt: string
+  readonly finishedAt: string
+  /** The version of isthmus. */
+  readonly version: string
+}
+
+/** The rows of the results database that a run of a study stands for, of whatever has finished.
+ *
+ *  A curve is recorded once its gate has: its points, its alignment and its correlations. Rows have keys, so that
+ *  recording a run again changes nothing.
+ */
+export function studyRows(recorded: RecordedRun): ResultRows {
+  const { plan, finished } = recorded
+  const run = runDigest(plan)
+  const curves = plan.curves.filter((curve) => finished.has(curve.gate.identity))
+  const correlations = new Map<string, CorrelationRow>()
+  for (const curve of curves) {
+    for (const row of correlationRows(curve, recorded))
+      correlations.set(`${row.alignment} ${row.site} ${row.layer}`, row)
+  }
+  return {
+    studyRuns: [studyRunRow(recorded, run)],
+    models: plan.models.map(modelRow),
+    alignments: curves.map((curve) => alignmentRow(curve, recorded, run)),
+    correlations: [...correlations.values()],
+    curvePoints: curves.flatMap((curve) => curvePointRows(curve, recorded, run)),
+    artifacts: [...finished.values()].map((node) => artifactRow(node, finished)),
+  }
+}
+
+/** Digest of a study's resolved settings: runs of the same settings are the same run. */
+function runDigest({ study }: StudyPlan): string {
+  return canonicalDigest({
+    name: study.name,
+    variants: study.variants.map(({ settings }) => settings),
+  } as unknown as Json)
+}
+
+function studyRunRow({ plan, result, startedAt, finishedAt, version }: RecordedRun, run: string): StudyRunRow {
+  const { ran, cached, failed, skipped } = result.counts
+  return {
+    study: plan.study.name,
+    run,
+    startedAt,
+    finishedAt: result.interrupted ? null : finishedAt,
+    settings: plan.study.variants.map(({ settings }) => settings) as unknown as StudyRunRow['settings'],
+    nodesRan: ran,
+    nodesCached: cached,
+    nodesFailed: failed + skipped,
+    seconds: result.seconds,
+    version,
+  }
+}
+
+function modelRow({ name, checkpoint, graph, dtype, config }: StudyModel): ModelRow {
+  const size = (field: string) => Number(config[field] ?? 0)
+  return {
+    digest: checkpoint.artifact.digest,
+    name,
+    architecture: graph.architecture,
+    parameters: graph.parameters.reduce((sum, { shape }) => sum + shape.reduce((product, n) => product * n, 1), 0),
+    dtype,
+    hiddenSize: size('hidden_size'),
+    layers: size('num_hidden_layers'),
+    heads: size('num_attention_heads'),
+    vocabulary: size('vocab_size'),
+  }
+}
+
+function placed({ variant, a, b, method }: PlannedCurve, { plan }: RecordedRun, run: string) {
+  return {
+    study: plan.study.name,
+    run,
+    variant: variant.name,
+    settings: variant.swept as AlignmentRow['settings'],
+    pair: `${a.name}|${b.name}`,
+    modelA: a.name,
+    modelB: b.name,
+    method: method.name,
+  }
+}
+
+function alignmentRow(curve: PlannedCurve, recorded: RecordedRun, run: string): AlignmentRow {
+  const { key, seconds } = recorded.finished.get(curve.alignment.identity)!
+  const { symmetry, tokens } = recorded.result.artifact(curve.alignment).value
+  const { maxAbsLogitDifference } = recorded.result.artifact(curve.gate).value
+  return {
+    ...placed(curve, recorded, run),
+    key,
+    params: curve.alignment.params as AlignmentRow['params'],
+    symmetry,
+    maxAbsLogitDifference,
+    seconds,
+    tokens,
+  }
+}
+
+function correlationRows(curve: PlannedCurve, { result, finished }: RecordedRun): CorrelationRow[] {
+  const alignment = finished.get(curve.alignment.identity)!.key
+  return result.artifact(curve.alignment).value.correlations.map((correlation) => ({ alignment, ...correlation }))
+}
+
+function curvePointRows(curve: PlannedCurve, recorded: RecordedRun, run: string): CurvePointRow[] {
+  return curve.points
+    .filter(({ node }) => recorded.finished.has(node.identity))
+    .map(({ lambda, node }) => {
+      const { loss, perplexity, positions } = recorded.result.artifact(node).value
+      const { digest } = recorded.finished.get(node.identity)!
+      return { ...placed(curve, recorded, run), lam: lambda, loss, perplexity, positions, digest }
+    })
+}
+
+function artifactRow(
+  { node, key, digest, seconds }: FinishedNode & { readonly node: Node },
+  finished: RecordedRun['finished'],
+): ArtifactRow {
+  const digestOf = (input: NodeInput) =>
+    input.kind === 'source' ? input.artifact.digest : finished.get(input.identity)!.digest
+  const inputs = Object.entries(node.inputs).map(([name, input]) => [
+    name,
+    'kind' in input ? digestOf(input as NodeInput) : (input as readonly NodeInput[]).map(digestOf),
+  ])
+  return { digest, operation: node.operation.id, key, inputs: Object.fromEntries(inputs), seconds }
+}
