@@ -7,7 +7,7 @@ import { defineOperation, many, one } from '../src/index.ts'
 
 /** Each run of an operation appends its name, and what tells it apart, to the file that RUN_LOG names, if any. */
 function log(line: string): void {
-  if (process.env.RUN_LOG) appendFileSync(process.env.RUN_LOG, `${line}\n`)
+  if (process.env.RUN_LOG) appendFileSync(process.env.RUN_LOG, `${JSON.stringify(line)}\n`)
 }
 
 export const constant = defineOperation({
@@ -120,12 +120,11 @@ export const die = defineOperation({
   id: 'dummy.die',
   version: 1,
   inputs: {},
-  params: z.object({ marker: z.string(), always: z.boolean(), exitCode: z.number().optional() }),
+  params: z.object({ marker: z.string(), always: z.boolean() }),
   value: z.string(),
-  run: async (_context, _inputs, { marker, always, exitCode }) => {
+  run: async (_context, _inputs, { marker, always }) => {
     if (!always && existsSync(marker)) return 'survived'
     writeFileSync(marker, '')
-    if (exitCode !== undefined) process.exit(exitCode)
     process.kill(process.pid, 'SIGKILL')
     return new Promise<never>(() => undefined)
   },

@@ -26,8 +26,8 @@ export const onnxEngine: EngineFactory = {
     return { name: 'onnx', version: packageJson.dependencies['onnxruntime-node'], executionProvider }
   },
   async create(options): Promise<Engine> {
-    const runtime = await import('onnxruntime-node')
-    assertProvider(runtime, options)
+    const runtime = await quietRuntime()
+    if (options.executionProvider !== 'cpu') await assertProvider(runtime, options)
     return {
       identity: onnxEngine.identity(options),
       compile: (graph, compileOptions) => compile(runtime, options, graph, compileOptions),
@@ -35,22 +35,62 @@ export const onnxEngine: EngineFactory = {
   },
 }
 
-/** The execution providers that the installed ONNX Runtime was built with. */
+/** The execution providers that work here: those that ONNX Runtime knows and can start. */
 export async function executionProviders(): Promise<string[]> {
-  const { listSupportedBackends } = await import('onnxruntime-node')
-  return listSupportedBackends().map(({ name }) => name)
+  const runtime = await quietRuntime()
+  const working: string[] = []
+  for (const { name } of runtime.listSupportedBackends()) {
+    if ((await startProvider(runtime, name)) === null) working.push(name)
+  }
+  return working
 }
 
-function assertProvider({ listSupportedBackends }: OnnxRuntime, { executionProvider }: EngineOptions): void {
-  const available = listSupportedBackends().map(({ name }) => name)
-  if (available.includes(executionProvider)) return
-  const hint =
-    executionProvider === 'cuda'
-      ? "; its CUDA build is fetched by onnxruntime-node's own install script (npm rebuild onnxruntime-node --ignore-scripts=false), or choose executionProvider cpu"
-      : ''
+/** ONNX Runtime, whose own log would repeat on stderr what its errors say. */
+async function quietRuntime(): Promise<OnnxRuntime> {
+  const runtime = await import('onnxruntime-node')
+  runtime.env.logLevel = 'fatal'
+  return runtime
+}
+
+async function assertProvider(runtime: OnnxRuntime, { executionProvider }: EngineOptions): Promise<void> {
+  const known = runtime.listSupportedBackends().map(({ name }) => name)
+  if (!known.includes(executionProvider)) {
+    throw new UserError(
+      `ONNX Runtime has no execution provider '${executionProvider}' on this platform; it has ${known.join(', ')}`,
+    )
+  }
+  const reason = await startProvider(runtime, executionProvider)
+  if (reason === null) return
+  const hint = hints[executionProvider] ?? ''
   throw new UserError(
-    `the installed ONNX Runtime has no execution provider '${executionProvider}', only ${available.join(', ')}${hint}`,
+    `the execution provider '${executionProvider}' does not start here (${reason})${hint}, or choose executionProvider cpu`,
   )
+}
+
+const hints: Readonly<Record<string, string>> = {
+  cuda: "; its libraries are fetched by onnxruntime-node's install script, which this project leaves out: npm rebuild onnxruntime-node --ignore-scripts=false",
+  webgpu: '; it needs a Vulkan, Metal or Direct3D driver',
+}
+
+/** Start a provider on a graph of one product.
+ *
+ *  @returns Why it does not start, or null.
+ */
+async function startProvider({ InferenceSession: Session }: OnnxRuntime, provider: string): Promise<string | null> {
+  const side = { type: 'float' as const, shape: [1, 1] }
+  const model = encodeOnnxModel({
+    inputs: [{ name: 'x', ...side }],
+    outputs: [{ name: 'y', ...side }],
+    nodes: [{ op: 'MatMul', domain: '', inputs: ['x', 'x'], outputs: ['y'], attributes: {} }],
+    initializers: [],
+  })
+  try {
+    const session = await Session.create(model, { executionProviders: [provider], logSeverityLevel: 4 })
+    await session.release()
+    return null
+  } catch (error) {
+    return (error as Error).message.split('\n')[0]!.trim()
+  }
 }
 
 async function compile(

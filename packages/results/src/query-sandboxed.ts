@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { DuckDBConnection, DuckDBPreparedStatement } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBPreparedStatement, DuckDBResult } from '@duckdb/node-api'
 import { UserError } from '@isthmus/tensor'
 import { type JsonValue, jsonValueConverter } from './json-value.ts'
 import { openDatabase } from './open-database.ts'
@@ -57,7 +57,7 @@ export async function querySandboxed(path: string, sql: string, limits: SandboxL
   }, timeoutMs)
   try {
     const statement = await prepareOnlySelect(duckdb, connection, sql)
-    return await readRows(statement, jsonValueConverter(duckdb), maxRows)
+    return await readRows(connection, statement, jsonValueConverter(duckdb), maxRows)
   } catch (error) {
     if (timedOut) throw new UserError(`The query was stopped after ${timeoutMs / 1000} s: ask for less of it`)
     if (error instanceof UserError) throw error
@@ -91,16 +91,33 @@ async function prepareOnlySelect(
   return statement
 }
 
+/** Streams the rows: DuckDB's memory limit does not count a result that it materialises. */
 async function readRows(
+  connection: DuckDBConnection,
   statement: DuckDBPreparedStatement,
   converter: ReturnType<typeof jsonValueConverter>,
   maxRows: number,
 ): Promise<QueryResult> {
-  const result = await statement.run()
-  if (result.rowCount > maxRows) {
-    throw new UserError(`The query gives ${result.rowCount} rows, more than ${maxRows}: add a LIMIT or aggregate`)
-  }
+  const result = await statement.stream()
   const types = result.columnTypes()
   const columns = result.columnNames().map((name, index) => ({ name, type: String(types[index]) }))
-  return { columns, rows: (await result.convertRows(converter)) as JsonValue[][] }
+  const rows: JsonValue[][] = []
+  for await (const batch of result.yieldConvertedRows(converter)) {
+    rows.push(...(batch as JsonValue[][]))
+    if (rows.length > maxRows) {
+      await abandon(connection, result)
+      throw new UserError(`The query gives more than ${maxRows} rows: add a LIMIT or aggregate`)
+    }
+  }
+  return { columns, rows }
+}
+
+/** End a stream that has rows left. Without this the file stays open, and locked, until the stream is collected. */
+async function abandon(connection: DuckDBConnection, result: DuckDBResult): Promise<void> {
+  connection.interrupt()
+  try {
+    while ((await result.fetchChunk()) !== null) connection.interrupt()
+  } catch (error) {
+    if (!(error instanceof Error && error.message.includes('Interrupted'))) throw error
+  }
 }

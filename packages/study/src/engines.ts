@@ -11,3 +11,14 @@ export const engineFactories: readonly EngineFactory[] = [onnxEngine]
 export function engineIdentity({ name, ...options }: EngineOptions & { readonly name: string }): EngineIdentity {
   return selectEngine(engineFactories, name).identity(options)
 }
+
+/** Check that an engine can be started here, before a study plans thousands of steps with it.
+ *
+ *  @throws {UserError} saying what this machine lacks.
+ */
+export async function assertEngineStarts({
+  name,
+  ...options
+}: EngineOptions & { readonly name: string }): Promise<void> {
+  await selectEngine(engineFactories, name).create(options)
+}

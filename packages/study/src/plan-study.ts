@@ -1,18 +1,13 @@
-import { captureBytes, type FeatureSet } from '@isthmus/activations'
-import { type AlignmentMethod, alignmentMethod, methodFeatureSets } from '@isthmus/alignment'
-import { listBooks } from '@isthmus/corpus'
-import { type Cache, type Node, openSource } from '@isthmus/dataflow'
+import { type AlignmentMethod, alignmentMethod } from '@isthmus/alignment'
+import { type Node, openSource } from '@isthmus/dataflow'
 import { engineIdentity } from './engines.ts'
 import type { ExpandedStudy, StudyVariant } from './expand-study.ts'
 import { openModels, type StudyModel } from './open-models.ts'
-import { alignModels } from './operations/align.ts'
-import { alignmentTokens } from './operations/alignment-tokens.ts'
-import type { AlignmentValue, CorrelationsValue, GateValue, LossValue, TokensValue } from './operations/artifacts.ts'
-import { capture } from './operations/capture.ts'
-import { correlate, correlateStreamed } from './operations/correlate.ts'
+import type { AlignmentValue, GateValue, LossValue } from './operations/artifacts.ts'
 import { evaluationBlocks } from './operations/evaluation-blocks.ts'
 import { gate } from './operations/gate.ts'
 import { interpolatedLoss, modelLoss } from './operations/losses.ts'
+import { AlignmentPlanner, type PlanContext } from './plan-alignment.ts'
 import type { StudySettings } from './settings.ts'
 
 /** One curve of a study: the nodes whose artifacts are its rows. */
@@ -34,17 +29,6 @@ export interface StudyPlan {
   /** What a run is asked for; it computes what these need. */
   readonly targets: readonly Node[]
 }
-
-/** What planning needs of the world. */
-export interface PlanContext {
-  readonly cache: Cache
-  /** Turn a path of the settings into one of this machine. */
-  resolvePath(path: string): string
-  /** Compute a node now: how much there is to capture is known only once the text is tokenised. */
-  compute<Value>(node: Node<Value>): Promise<Value>
-}
-
-const probeBlocks = 8
 
 /** Lay a study out as operations: who is aligned with whom, by what, and where losses are taken.
  *
@@ -74,20 +58,19 @@ export function lambdaValues(setting: StudySettings['lambdas']): number[] {
 class VariantPlanner {
   readonly models: readonly StudyModel[]
   readonly #variant: StudyVariant
-  readonly #tokens: Node<TokensValue>
-  readonly #tokenCount: number
+  readonly #alignment: AlignmentPlanner
   readonly #blocks: ReturnType<typeof evaluationBlocks.node>
 
   private constructor(
     variant: StudyVariant,
     models: readonly StudyModel[],
-    nodes: { tokens: Node<TokensValue>; tokenCount: number; blocks: ReturnType<typeof evaluationBlocks.node> },
+    alignment: AlignmentPlanner,
+    blocks: ReturnType<typeof evaluationBlocks.node>,
   ) {
     this.#variant = variant
     this.models = models
-    this.#tokens = nodes.tokens
-    this.#tokenCount = nodes.tokenCount
-    this.#blocks = nodes.blocks
+    this.#alignment = alignment
+    this.#blocks = blocks
   }
 
   static async open(variant: StudyVariant, context: PlanContext): Promise<VariantPlanner> {
@@ -97,31 +80,16 @@ class VariantPlanner {
       context.cache,
       settings.seeds.map((seed) => `${family}/seed-${seed}`),
     )
-    const { tokenizer } = models[0]!
-    const books = await openSource(
-      context.cache,
-      await listBooks(context.resolvePath(settings.books)),
-      { kind: 'books' as const },
-      settings.books,
-    )
     const text = await openSource(
       context.cache,
       { text: context.resolvePath(settings.wikitext) },
       { kind: 'text' as const },
       settings.wikitext,
     )
-    const positions = Math.min(...models.map(({ maxPositions }) => maxPositions))
-    const { maxTokens, ...sampling } = settings.alignment
-    const tokens = alignmentTokens.node(
-      { books, tokenizer },
-      { ...sampling, maxTokens: Math.min(maxTokens, positions) },
-      { label: 'tokenise the books' },
-    )
-    const blocks = evaluationBlocks.node({ text, tokenizer }, settings.evaluation, {
+    const blocks = evaluationBlocks.node({ text, tokenizer: models[0]!.tokenizer }, settings.evaluation, {
       label: 'mask the evaluation text',
     })
-    const { tokens: tokenCount } = await context.compute(tokens)
-    return new VariantPlanner(variant, models, { tokens, tokenCount, blocks })
+    return new VariantPlanner(variant, models, await AlignmentPlanner.open(settings, models, context), blocks)
   }
 
   curves(): PlannedCurve[] {
@@ -138,15 +106,11 @@ class VariantPlanner {
 
   #curve(a: StudyModel, b: StudyModel, method: AlignmentMethod): PlannedCurve {
     const pair = `${a.name} and ${b.name}`
-    const alignment = alignModels.node(
-      { model: b.checkpoint, correlations: this.#correlations(a, b, method) },
-      { method: method.name },
-      { label: `align ${pair} by ${method.name}` },
-    )
+    const alignment = this.#alignment.align(a, b, method)
     const engine = engineIdentity(this.#variant.settings.engine)
     const gateNode = gate.node(
-      { model: b.checkpoint, alignment, blocks: this.#blocks },
-      { probeBlocks, engine },
+      { model: b.checkpoint, alignment },
+      { engine },
       { label: `gate ${method.name} on ${pair}` },
     )
     const points = lambdaValues(this.#variant.settings.lambdas).map((lambda) => ({
@@ -176,42 +140,4 @@ class VariantPlanner {
       { label: `loss of ${a.name} and ${b.name} by ${method.name} at λ = ${lambda}`, after: [gateNode] },
     )
   }
-
-  /** One node per group of taps, so that methods and studies share what they have in common. */
-  #correlations(a: StudyModel, b: StudyModel, method: AlignmentMethod): Node<CorrelationsValue>[] {
-    const sets = methodFeatureSets(method, a.graph)
-    const groups = [...new Set(sets.map(({ taps }) => tapGroup(taps)))]
-    return groups.map((group) =>
-      this.#correlation(
-        a,
-        b,
-        group,
-        sets.filter(({ taps }) => tapGroup(taps) === group),
-      ),
-    )
-  }
-
-  #correlation(a: StudyModel, b: StudyModel, group: string, sets: readonly FeatureSet[]): Node<CorrelationsValue> {
-    const engine = engineIdentity(this.#variant.settings.engine)
-    const { type, budget } = this.#variant.settings.capture
-    const names = [...new Set(sets.flatMap(({ taps }) => taps))]
-    const taps = a.graph.taps.filter(({ name }) => names.includes(name))
-    const params = { sets: sets.map(({ name, taps, width }) => ({ name, taps: [...taps], width })), engine }
-    const options = { label: `correlate ${group} of ${a.name} and ${b.name}` }
-    if (captureBytes(this.#tokenCount, taps, type) > budget) {
-      return correlateStreamed.node({ a: a.checkpoint, b: b.checkpoint, tokens: this.#tokens }, params, options)
-    }
-    const captured = ({ checkpoint, name }: StudyModel) =>
-      capture.node(
-        { model: checkpoint, tokens: this.#tokens },
-        { taps: names, type, engine },
-        { label: `capture ${group} of ${name}` },
-      )
-    return correlate.node({ a: captured(a), b: captured(b) }, params, options)
-  }
-}
-
-/** The sites of some taps: `ffn`, `attention`, `query+key`. */
-function tapGroup(taps: readonly string[]): string {
-  return [...new Set(taps.map((tap) => tap.split('.')[0]))].join('+')
 }

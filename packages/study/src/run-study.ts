@@ -1,7 +1,8 @@
 import { type Digest, type Executor, type Node, type RunEvent, type RunResult, run } from '@isthmus/dataflow'
 import type { ResultRows } from '@isthmus/results'
 import type { ExpandedStudy } from './expand-study.ts'
-import { type PlanContext, planStudy, type StudyPlan } from './plan-study.ts'
+import type { PlanContext } from './plan-alignment.ts'
+import { planStudy, type StudyPlan } from './plan-study.ts'
 import { type FinishedNode, studyRows } from './study-rows.ts'
 
 /** How a study is run. */

@@ -52,7 +52,7 @@ export const studySettings = z.strictObject({
     .strictObject({
       type: z.enum(['float32', 'float16']).default('float32'),
       /** Largest capture, in bytes, that is written to the cache; above it both models are run side by side. */
-      budget: z.int().nonnegative().default(1_000_000_000),
+      budget: z.int().nonnegative().default(256_000_000),
     })
     .prefault({}),
   engine: z

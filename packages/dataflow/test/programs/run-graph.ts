@@ -1,10 +1,13 @@
 /** Runs a graph of 60 short nodes with blobs on the cache in argv[2] and prints each event of interest as a line of
- *  JSON. With argv[3] = 'pool', in a pool of two processes.
+ *  JSON. With argv[3], a folder, it begins when two of it have put a file there.
  */
-import { inProcessExecutor, type Node, openCache, processPoolExecutor, run } from '../../src/index.ts'
+import { readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { inProcessExecutor, type Node, openCache, run } from '../../src/index.ts'
 import { concatenate, dummyOperations, writeText } from '../dummy-operations.ts'
 
-const [, , cacheDirectory = '', kind = 'in-process'] = process.argv
+const [, , cacheDirectory = '', meetingPlace] = process.argv
 const leaves = Array.from({ length: 20 }, (_, i) => writeText.node({}, { text: `leaf ${i}\n`, repeat: 500 + i }))
 const pairs = leaves.map((leaf, i) =>
   concatenate.node(
@@ -20,10 +23,11 @@ for (const [i, pair] of pairs.entries()) {
 }
 
 const cache = await openCache(cacheDirectory)
-const executor =
-  kind === 'pool'
-    ? processPoolExecutor({ workerModule: new URL('./worker.ts', import.meta.url), size: 2, cacheDirectory })
-    : inProcessExecutor(dummyOperations, cache, { slots: 2 })
+const executor = inProcessExecutor(dummyOperations, cache, { slots: 2 })
+if (meetingPlace) {
+  writeFileSync(join(meetingPlace, String(process.pid)), '')
+  while (readdirSync(meetingPlace).length < 2) await sleep(5)
+}
 const print = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`)
 const result = await run(chain, {
   cache,

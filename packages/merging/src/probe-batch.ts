@@ -1,0 +1,45 @@
+import { randomStream } from '@isthmus/corpus'
+import type { Feeds } from '@isthmus/engine'
+import type { Graph } from '@isthmus/model'
+import { type Tensor, UserError } from '@isthmus/tensor'
+
+const blocks = 8
+const longestBlock = 128
+/** Every so many tokens the head is asked for logits. */
+const selectionStride = 7
+
+/** The batch on which the equivalence gate compares logits: a function of the architecture alone.
+ *
+ *  Eight blocks of token ids drawn uniformly from the vocabulary with a fixed seed: every layer and, over the blocks,
+ *  a wide part of the embeddings takes part, and no text is needed.
+ *  @throws {UserError} when the graph reads no token ids.
+ */
+export function probeBatch(graph: Graph): Feeds {
+  const vocabulary = tableRows(graph, 'gather', 'inputIds')
+  if (vocabulary === undefined) {
+    throw new UserError(`the equivalence gate needs a model that reads tokens; ${graph.architecture} has no inputIds`)
+  }
+  const length = Math.min(longestBlock, tableRows(graph, 'positions', 'inputIds') ?? longestBlock)
+  const shape = [blocks, length]
+  const stream = randomStream(0, 'equivalence-gate')
+  const count = blocks * length
+  const selected = Int32Array.from({ length: Math.ceil(count / selectionStride) }, (_, i) => i * selectionStride)
+  const values: Record<string, Tensor<Int32Array>> = {
+    inputIds: { shape, data: Int32Array.from({ length: count }, () => stream.index(vocabulary)) },
+    tokenTypeIds: { shape, data: new Int32Array(count) },
+    attentionMask: { shape, data: new Int32Array(count).fill(1) },
+    selectedPositions: { shape: [selected.length], data: selected },
+  }
+  return values
+}
+
+/** Rows of the table that an operator reads for an input. */
+function tableRows(graph: Graph, op: 'gather' | 'positions', input: string): number | undefined {
+  for (const node of graph.nodes) {
+    const reads =
+      (node.op === 'gather' && op === 'gather' && node.indices === input) ||
+      (node.op === 'positions' && op === 'positions' && node.like === input)
+    if (reads) return graph.parameters.find(({ name }) => name === node.table)?.shape[0]
+  }
+  return undefined
+}
