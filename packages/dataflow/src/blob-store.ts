@@ -97,6 +97,7 @@ export class BlobStore {
    *  @returns What was found; 'sound' leaves the blob where it is.
    */
   async quarantine(blob: Digest): Promise<'sound' | 'corrupt' | 'missing'> {
+    this.#verified.delete(this.locate(blob))
     try {
       await this.path(blob)
       return 'sound'

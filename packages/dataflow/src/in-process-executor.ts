@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Cache } from './cache.ts'
 import { translateWriteError } from './errors.ts'
 import { type Executor, executeJob, operationsById } from './job.ts'
@@ -17,6 +18,7 @@ export function inProcessExecutor(
   const signals = new WeakMap<AbortSignal, AbortSignal>()
   const endingWith = (run: AbortSignal) => {
     const signal = signals.get(run) ?? AbortSignal.any([run, closed.signal])
+    setMaxListeners(0, signal)
     signals.set(run, signal)
     return signal
   }

@@ -9,7 +9,9 @@ export interface NodeRun {
   readonly dependents: readonly PlannedNode[]
   /** Dependencies that are not computed yet. */
   readonly unmet: Set<NodeRun>
-  /** 'computed': its artifact is known, and not yet durable; 'finished': both. */
+  /** 'computed': its artifact is known, and not yet durable; 'finished': both. It goes back to 'pending', keeping its
+   *  artifact, when a blob of it is lost.
+   */
   status: 'pending' | 'computed' | 'finished' | 'failed' | 'skipped'
   artifact: LocatedArtifact | undefined
   cached: boolean

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { UserError } from '@isthmus/tensor'
 import type { ActionRecord } from './action-log.ts'
@@ -72,6 +73,7 @@ class GraphRun {
     this.#plan = plan
     this.#options = options
     this.#cache = options.cache
+    setMaxListeners(0, this.#abort.signal)
     this.#nodes = nodeRuns(plan)
     this.#ready = [...this.#nodes.values()].filter(({ unmet }) => unmet.size === 0)
     this.#unfinished = plan.nodes.length
@@ -306,16 +308,17 @@ class GraphRun {
   #recover(state: NodeRun, error: CorruptBlobError, found: 'sound' | 'corrupt' | 'missing'): void {
     state.recoveries += 1
     const producers = this.#producers(state, error.blob)
-    if (producers.length === 0 || state.recoveries > maximumRecoveries) {
+    const isLost = producers.length === 0 || producers.some(({ status }) => status === 'failed' || status === 'skipped')
+    if (isLost || state.recoveries > maximumRecoveries) {
       this.#failNode(state, error)
       return
     }
     for (const producer of producers) {
-      if (producer.artifact !== undefined && found !== 'sound') {
+      if (producer.status !== 'pending' && found !== 'sound') {
         this.#emit({ type: 'corrupt', node: producer.node, consumer: state.node, blob: error.blob, found })
         this.#reset(producer)
       }
-      if (producer.artifact === undefined) state.unmet.add(producer)
+      if (producer.status === 'pending') state.unmet.add(producer)
     }
     if (state.unmet.size === 0) this.#ready.push(state)
   }
@@ -324,13 +327,13 @@ class GraphRun {
     return flatInputs(state.node.inputs)
       .filter((input) => input.kind === 'node')
       .map((input) => this.#stateOf(input))
-      .filter(({ artifact }) => artifact === undefined || Object.values(artifact.blobs).includes(blob))
+      .filter(({ artifact }) => Object.values(artifact!.blobs).includes(blob))
   }
 
+  /** Its artifact stays known to those who began with it: what else they need of it may be sound. */
   #reset(state: NodeRun): void {
     if (state.status === 'finished') this.#unfinished += 1
     state.status = 'pending'
-    state.artifact = undefined
     this.#ready.push(state)
   }
 

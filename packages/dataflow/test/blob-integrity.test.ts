@@ -2,8 +2,16 @@ import { appendFileSync, chmodSync, existsSync, readdirSync, rmSync, utimesSync,
 import { join } from 'node:path'
 import { UserError } from '@isthmus/tensor'
 import { describe, expect, it } from 'vitest'
-import { type Cache, CorruptBlobError, type Digest, openSource, verifyCache } from '../src/index.ts'
-import { concatenate, constant, measure, writeText } from './dummy-operations.ts'
+import {
+  type Cache,
+  CorruptBlobError,
+  type Digest,
+  defineOperation,
+  inProcessExecutor,
+  openSource,
+  verifyCache,
+} from '../src/index.ts'
+import { concatenate, constant, dummyOperations, measure, writeText } from './dummy-operations.ts'
 import { ofType, runDummies, temporaryCache, temporaryDirectory } from './temporary-cache.ts'
 
 const parts = ['left', 'right'].map((text) => writeText.node({}, { text }))
@@ -59,6 +67,37 @@ describe('a corrupt blob', () => {
     expect(targets.map((target) => result.artifact(target).value)).toEqual([14, 14, 14, 14])
     expect(ofType(events, 'corrupt').length).toBe(1)
     expect(ofType(events, 'started').filter(({ node }) => node === joined).length).toBe(1)
+  })
+
+  it('does not disturb nodes that were about to start with it', async () => {
+    const { cache, blobs } = await computedCache()
+    damage(cache, blobs.joined)
+    const targets = ['byte', 'letter', 'word', 'line', 'page', 'book'].map(length)
+    const executor = inProcessExecutor(dummyOperations, cache, { slots: 1 })
+    const { result, events } = await runDummies(cache, targets, { executor })
+    expect(result.counts).toMatchObject({ ran: 7, cached: 2, failed: 0 })
+    expect(ofType(events, 'corrupt').length).toBe(1)
+  })
+
+  it('whose producer now fails fails what needs it', async () => {
+    const cache = await temporaryCache()
+    const marker = join(temporaryDirectory(), 'written')
+    const writeOnce = defineOperation({
+      ...writeText,
+      run: async (...work) => {
+        if (existsSync(marker)) throw new Error('cannot write it again')
+        writeFileSync(marker, '')
+        return writeText.run(...work)
+      },
+    })
+    const written = writeOnce.node({}, { text: 'once' })
+    const executor = inProcessExecutor([writeOnce, measure], cache, { slots: 1 })
+    const { result } = await runDummies(cache, [written], { executor })
+    damage(cache, result.artifact(written).blobs.text!)
+    const targets = ['byte', 'letter'].map((unit) => measure.node({ of: written }, { unit }))
+    const again = await runDummies(cache, targets, { executor })
+    expect(again.result.counts).toMatchObject({ failed: 2, skipped: 1 })
+    expect(again.result.failures[0]).toMatchObject({ node: written, error: { message: 'cannot write it again' } })
   })
 
   it('of a target is moved aside when it is read, so that the next run computes it again', async () => {

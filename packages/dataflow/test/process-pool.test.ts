@@ -40,7 +40,7 @@ async function untilDead(pids: readonly number[]): Promise<boolean> {
 describe('processPoolExecutor', () => {
   it('runs operations in other processes, with progress, and ends them', async () => {
     const cache = await temporaryCache()
-    const executor = pool(cache)
+    const executor = pool(cache, { size: 1 })
     const parts = ['one', 'two'].map((text) => writeText.node({}, { text }))
     const joined = concatenate.node({ parts }, { separator: '+' })
     const pid = report.node({}, { print: 'this goes to stderr' })
@@ -62,7 +62,7 @@ describe('processPoolExecutor', () => {
       fail.node({}, { message: 'the file a.txt is empty: fill it', isUserError: true }),
       fail.node({}, { message: 'index out of range' }),
     ]
-    const { result } = await runDummies(cache, targets, { executor: pool(cache) })
+    const { result } = await runDummies(cache, targets, { executor: pool(cache, { size: 1 }) })
     const [user, bug] = targets.map((node) => result.failures.find((failure) => failure.node === node)!.error)
     expect(user).toBeInstanceOf(UserError)
     expect(user?.message).toBe('the file a.txt is empty: fill it')
@@ -104,7 +104,7 @@ describe('processPoolExecutor', () => {
     chmodSync(cache.blobs.locate(blob), 0o644)
     writeFileSync(cache.blobs.locate(blob), 'hullo')
     const target = measure.node({ of: written }, {})
-    const { result, events } = await runDummies(cache, [target], { executor: pool(cache) })
+    const { result, events } = await runDummies(cache, [target], { executor: pool(cache, { size: 1 }) })
     expect(ofType(events, 'corrupt').map(({ node, found }) => [node, found])).toEqual([[written, 'corrupt']])
     expect(result.artifact(target).value).toBe(5)
   })
