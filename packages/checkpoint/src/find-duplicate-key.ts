@@ -28,7 +28,7 @@ export function findDuplicateKey(json: string): string | null {
 /** The index behind the closing quote of the string that opens at `start`. */
 function endOfString(json: string, start: number): number {
   let i = start + 1
-  while (json[i] !== '"') i += json[i] === '\\' ? 1 : 1
+  while (json[i] !== '"') i += json[i] === '\\' ? 2 : 1
   return i + 1
 }
 

@@ -69,7 +69,9 @@ async function listFolder(target: string): Promise<string[]> {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') return []
     if (code === 'ENOTDIR') {
-      throw new CheckpointError(`cannot save a checkpoint as ${target}: it is a file, or lies below one; choose a folder`)
+      throw new CheckpointError(
+        `cannot save a checkpoint as ${target}: it is a file, or lies below one; choose a folder`,
+      )
     }
     throw writeError(target, error)
   }

@@ -90,14 +90,32 @@ describe('a corrupt blob', () => {
         return writeText.run(...work)
       },
     })
+    let announceFailure = () => {}
+    const failure = new Promise<void>((resolve) => {
+      announceFailure = resolve
+    })
+    const measureLate = defineOperation({
+      ...measure,
+      id: 'dummy.measureLate',
+      run: async (...work) => {
+        await failure
+        return measure.run(...work)
+      },
+    })
     const written = writeOnce.node({}, { text: 'once' })
-    const executor = inProcessExecutor([writeOnce, measure], cache, { slots: 1 })
+    const executor = inProcessExecutor([writeOnce, measure, measureLate], cache)
     const { result } = await runDummies(cache, [written], { executor })
     damage(cache, result.artifact(written).blobs.text!)
-    const targets = ['byte', 'letter'].map((unit) => measure.node({ of: written }, { unit }))
-    const again = await runDummies(cache, targets, { executor })
-    expect(again.result.counts).toMatchObject({ failed: 2, skipped: 1 })
-    expect(again.result.failures[0]).toMatchObject({ node: written, error: { message: 'cannot write it again' } })
+    const [early, late] = [measure.node({ of: written }, {}), measureLate.node({ of: written }, {})]
+    const again = await runDummies(cache, [early, late], {
+      executor,
+      onEvent: ({ type }) => type === 'failed' && announceFailure(),
+    })
+    expect(again.result.failures.map(({ node, error }) => [node, error.name])).toEqual([
+      [written, 'Error'],
+      [late, 'CorruptBlobError'],
+    ])
+    expect(again.result.skipped).toEqual([{ node: early, ancestor: written }])
   })
 
   it('of a target is moved aside when it is read, so that the next run computes it again', async () => {

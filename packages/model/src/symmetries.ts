@@ -136,7 +136,7 @@ function axisNameOfTap(tap: Tap): string {
   return tap.site === 'query' || tap.site === 'key' ? `queryKey.${tap.layer}` : tap.name
 }
 
-/** Name each group of heads after the layer of the first tap that lies along one of its axes. */
+/** Name each group of heads after the layer of the first tap that lies along one of its axes, or after an axis. */
 function nameGroups(
   taps: readonly Tap[],
   rootOf: (tap: Tap) => Axis,
@@ -150,7 +150,8 @@ function nameGroups(
     const tap = taps.find(
       (candidate) => ['attention', 'query', 'key'].includes(candidate.site) && groupOf(rootOf(candidate)) === group,
     )
-    groupNames.set(group, `heads.${tap?.layer ?? name}`)
+    const preferred = `heads.${tap?.layer ?? name}`
+    groupNames.set(group, [...groupNames.values()].includes(preferred) ? `heads.${name}` : preferred)
   }
   return groupNames
 }

@@ -305,6 +305,26 @@ describe('the derived axes', () => {
     ])
   })
 
+  it('of two attentions in one layer have each their own order of heads', () => {
+    const graph = graphBuilder('two attentions')
+    const ids = graph.input('ids', 'int32', ['batch', 'sequence'])
+    const x = graph.gather(graph.parameter('table', [7, 4]), ids, 'x')
+    for (const kind of ['self', 'cross']) {
+      const project = (name: string) =>
+        graph.linear(x, graph.parameter(`${kind}.${name}.weight`, [4, 4]), null, `${kind}.${name}`)
+      const [query, key, value] = ['query', 'key', 'value'].map(project) as [string, string, string]
+      const context = graph.attention({ query, key, value, mask: null, numHeads: 2, causal: false }, kind)
+      graph.tap(`${kind}.attention.0`, 'attention', 0, context)
+    }
+    const groups = symmetries(graph.build()).axes.flatMap(({ name, heads }) => (heads ? [[name, heads.group]] : []))
+    expect(groups).toEqual([
+      ['self.attention.0', 'heads.0'],
+      ['cross.attention.0', 'heads.cross.attention.0'],
+      ['self.query.weight[0]', 'heads.0'],
+      ['cross.query.weight[0]', 'heads.cross.attention.0'],
+    ])
+  })
+
   it('cannot be derived where attentions of different numbers of heads share features', () => {
     const graph = graphBuilder('mixed heads')
     const ids = graph.input('ids', 'int32', ['batch', 'sequence'])

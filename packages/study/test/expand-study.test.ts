@@ -1,0 +1,102 @@
+import { UserError } from '@isthmus/tensor'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { defineStudy, expandStudy, overrideSettings, type StudyDefinition, sweep } from '../src/index.ts'
+
+const base: StudyDefinition = defineStudy({ name: 'example', title: 'An example' })
+const expand = (definition: unknown) => expandStudy(definition as StudyDefinition, 'study.ts')
+
+describe('expandStudy', () => {
+  it('fills in every default', () => {
+    const { variants } = expand(base)
+    expect(variants).toHaveLength(1)
+    expect(variants[0]).toMatchObject({ name: '', swept: {}, settings: { lambdas: 21, alignment: { fraction: 0.1 } } })
+  })
+
+  it('makes the grid of several sweeps, each point named by its swept settings', () => {
+    const { variants } = expand({
+      ...base,
+      alignment: { fraction: sweep([0.1, 1]), seed: sweep([0, 1, 2]) },
+      lambdas: sweep([3, [0, 0.5, 1]]),
+    })
+    expect(variants).toHaveLength(12)
+    expect(new Set(variants.map(({ name }) => name)).size).toBe(12)
+    expect(variants[0]!.name).toBe('alignment.fraction=0.1, alignment.seed=0, lambdas=3')
+    expect(variants.at(-1)!.settings).toMatchObject({ alignment: { fraction: 1, seed: 2 }, lambdas: [0, 0.5, 1] })
+  })
+
+  it('has as many variants as the product of its sweeps, whatever is swept', () => {
+    const values = fc.uniqueArray(fc.integer({ min: 0, max: 1000 }), { minLength: 1, maxLength: 4 })
+    fc.assert(
+      fc.property(values, values, (seeds, masks) => {
+        const { variants } = expand({ ...base, alignment: { seed: sweep(seeds) }, evaluation: { seed: sweep(masks) } })
+        expect(variants).toHaveLength(seeds.length * masks.length)
+        for (const { settings, swept } of variants) {
+          expect(swept).toEqual({
+            'alignment.seed': settings.alignment.seed,
+            'evaluation.seed': settings.evaluation.seed,
+          })
+        }
+      }),
+    )
+  })
+
+  it.each<[string, object, string]>([
+    [
+      'an unknown setting',
+      { alignmnt: {} },
+      "study.ts: there is no setting 'alignmnt'; the settings are family, seeds, pairs, books, wikitext, methods, lambdas, alignment, evaluation, capture, engine",
+    ],
+    [
+      'an unknown inner setting',
+      { alignment: { fractoin: 1 } },
+      "study.ts: there is no setting 'alignment.fractoin'; the settings of alignment are linesPerBook, fraction, seed, maxTokens, specialTokens",
+    ],
+    [
+      'a value out of range',
+      { alignment: { fraction: 2 } },
+      'study.ts: alignment.fraction is 2: Too big: expected number to be <=1',
+    ],
+    [
+      'no endpoint',
+      { lambdas: [0, 0.5] },
+      'study.ts: lambdas is [0,0.5]: the points must include 0 and 1, the two models themselves',
+    ],
+    ['a seed named twice', { seeds: [1, 1] }, 'study.ts: seeds names 1 twice'],
+    ['one seed', { seeds: [1] }, 'study.ts: seeds has 1 seed, and pairs of different seeds need at least 2'],
+    ['a pair of one model', { pairs: [[1, 1]] }, 'study.ts: pairs has [1, 1], a model with itself'],
+    [
+      'a pair of a seed that is not there',
+      { pairs: [[1, 9]] },
+      'study.ts: pairs names seed 9, which is not among seeds 1, 2, 3, 4',
+    ],
+    ['an empty sweep', { lambdas: sweep([]) }, 'study.ts: lambdas is swept over no values'],
+    ['no title', { title: '' }, 'study.ts: title must be a text, found ""'],
+  ])('says what is wrong: %s', (_, change, sentence) => {
+    expect(() => expand({ ...base, ...change })).toThrow(new UserError(sentence))
+  })
+})
+
+describe('overrideSettings', () => {
+  it.each<[string, unknown]>([
+    ['alignment.fraction=0.5', { alignment: { fraction: 0.5 } }],
+    ['seeds=1..4', { seeds: [1, 2, 3, 4] }],
+    ['methods=vanilla,head-perm', { methods: ['vanilla', 'head-perm'] }],
+    ['pairs=[[1,2]]', { pairs: [[1, 2]] }],
+    ['books=some/folder', { books: 'some/folder' }],
+    ['alignment.fraction=sweep(0.1,1)', { alignment: { fraction: { sweep: [0.1, 1] } } }],
+    ['alignment.seed=sweep(1..3)', { alignment: { seed: { sweep: [1, 2, 3] } } }],
+  ])('reads %s', (assignment, expected) => {
+    expect(overrideSettings(base, [assignment])).toEqual({ ...base, ...(expected as object) })
+  })
+
+  it('takes a single value for a list', () => {
+    expect(expand(overrideSettings(base, ['methods=vanilla'])).variants[0]!.settings.methods).toEqual(['vanilla'])
+  })
+
+  it.each(['fraction', '=1', 'alignment..seed=1'])('refuses %s', (assignment) => {
+    expect(() => overrideSettings(base, [assignment])).toThrow(
+      new UserError(`--set ${assignment}: expected setting=value, as in --set alignment.fraction=0.5`),
+    )
+  })
+})

@@ -1,0 +1,102 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { type Cache, inProcessExecutor, openCache } from '@isthmus/dataflow'
+import { UserError } from '@isthmus/tensor'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  computeNow,
+  expandStudy,
+  lambdaValues,
+  type PlanContext,
+  planStudy,
+  type StudyPlan,
+  studyOperations,
+} from '../src/index.ts'
+
+const workspace = resolve(import.meta.dirname, '../../..')
+let directory: string
+let cache: Cache
+let context: PlanContext
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'isthmus-plan-'))
+  cache = await openCache(directory)
+  const executor = inProcessExecutor(studyOperations, cache)
+  context = { cache, resolvePath: (path) => resolve(workspace, path), compute: computeNow({ cache, executor }) }
+})
+
+afterAll(() => {
+  cache.close()
+  rmSync(directory, { recursive: true })
+})
+
+function plan(settings: object): Promise<StudyPlan> {
+  const study = expandStudy({ name: 'test', title: 'Test', alignment: { fraction: 0.002 }, ...settings }, 'study.ts')
+  return planStudy(study, context)
+}
+
+const identities = (nodes: readonly { identity: string }[]) => new Set(nodes.map(({ identity }) => identity)).size
+
+describe('planStudy', () => {
+  it('lays out every pair × method × λ', async () => {
+    const { curves } = await plan({ methods: ['vanilla', 'head-perm'], lambdas: 5 })
+    expect(curves).toHaveLength(6 * 2)
+    for (const { points } of curves) expect(points.map(({ lambda }) => lambda)).toEqual([0, 0.25, 0.5, 0.75, 1])
+  })
+
+  it('takes the endpoints of all curves from one evaluation a model, but not B of a method that breaks the symmetry', async () => {
+    const { curves } = await plan({ methods: ['vanilla', 'head-perm', 'ignore-heads'], lambdas: 3 })
+    const at = (lambda: number, symmetry: string) =>
+      curves
+        .filter(({ method }) => method.symmetry === symmetry)
+        .map(({ points }) => points.find((point) => point.lambda === lambda)!.node)
+    expect(identities([...at(1, 'kept'), ...at(1, 'broken'), ...at(0, 'kept')])).toBe(4)
+    expect(identities(at(0, 'broken'))).toBe(6)
+    for (const node of at(0, 'broken')) expect(node.operation.id).toBe('evaluation.interpolated-loss')
+  })
+
+  it('shares captures between pairs and correlations between methods', async () => {
+    const { curves } = await plan({ methods: ['ffn', 'monotonic', 'head-perm'] })
+    const correlations = curves.flatMap(({ alignment }) => [alignment.inputs.correlations].flat())
+    expect(identities(correlations as { identity: string }[])).toBe(6 * 2)
+    const captures = correlations.flatMap((node) => ('inputs' in node! ? [node.inputs.a, node.inputs.b] : []).flat())
+    expect(identities(captures as { identity: string }[])).toBe(4 * 2)
+  })
+
+  it('streams features past the budget instead of keeping them', async () => {
+    const operations = async (budget: number) => {
+      const { curves } = await plan({ methods: ['ffn'], seeds: [1, 2], capture: { budget } })
+      return curves.flatMap(({ alignment }) =>
+        [alignment.inputs.correlations].flat().map((node) => node!.kind === 'node' && node!.operation.id),
+      )
+    }
+    expect(await operations(1e9)).toEqual(['activations.correlate'])
+    expect(await operations(0)).toEqual(['activations.correlate-streamed'])
+  })
+
+  it('does not evaluate a point before the gate has passed', async () => {
+    const { curves } = await plan({ methods: ['ffn'], seeds: [1, 2], lambdas: 3 })
+    expect(curves[0]!.points[1]!.node.after).toEqual([curves[0]!.gate])
+  })
+
+  it('says which folder is missing', async () => {
+    await expect(plan({ seeds: [1, 77] })).rejects.toThrow(UserError)
+    await expect(plan({ seeds: [1, 77] })).rejects.toThrow(/seed-77: there is no such folder; check the path/)
+  })
+
+  it('says which engine is unknown', async () => {
+    await expect(plan({ engine: { name: 'abacus' } })).rejects.toThrow(
+      new UserError("no engine 'abacus'; the engines are onnx"),
+    )
+  })
+})
+
+describe('lambdaValues', () => {
+  it('gives the 21 points of the paper exactly', () => {
+    expect(lambdaValues(21)).toEqual(Array.from({ length: 21 }, (_, i) => Number((i * 0.05).toFixed(2))))
+  })
+  it('sorts points and takes each once', () => {
+    expect(lambdaValues([1, 0, 0.5, 0.5])).toEqual([0, 0.5, 1])
+  })
+})
