@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { DuckDBConnection, DuckDBPreparedStatement, DuckDBResult } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBPreparedStatement, DuckDBValueConverter } from '@duckdb/node-api'
 import { UserError } from '@isthmus/tensor'
 import { type JsonValue, jsonValueConverter } from './json-value.ts'
 import { openDatabase } from './open-database.ts'
@@ -19,7 +19,7 @@ export interface SandboxLimits {
 
 /** The result of a user's query. */
 export interface QueryResult {
-  /** Names (not always different ones) and DuckDB's types, e.g. `DOUBLE`. */
+  /** Names, all different, and DuckDB's types, e.g. `DOUBLE`. */
   readonly columns: readonly { readonly name: string; readonly type: string }[]
   /** One array per row, in the order of the columns, with the values of `jsonValueConverter`. */
   readonly rows: readonly (readonly JsonValue[])[]
@@ -56,8 +56,8 @@ export async function querySandboxed(path: string, sql: string, limits: SandboxL
     connection.interrupt()
   }, timeoutMs)
   try {
-    const statement = await prepareOnlySelect(duckdb, connection, sql)
-    return await readRows(connection, statement, jsonValueConverter(duckdb), maxRows)
+    const statement = await prepareOnlySelect(duckdb, connection, sql, maxRows)
+    return await readRows(statement, jsonValueConverter(duckdb), maxRows)
   } catch (error) {
     if (timedOut) throw new UserError(`The query was stopped after ${timeoutMs / 1000} s: ask for less of it`)
     if (error instanceof UserError) throw error
@@ -70,13 +70,23 @@ export async function querySandboxed(path: string, sql: string, limits: SandboxL
   }
 }
 
+/** A semicolon at the end, with the white space and comments after it. */
+const terminator = /;(?:\s|--.*$|\/\*[\s\S]*?\*\/)*$/
+
+/** Prepare the user's statement to give at most `maxRows + 1` rows.
+ *
+ *  The limit is put around the query because neither way of taking part of a result is safe: what DuckDB materialises
+ *  for the client does not count towards its memory limit, and a stream that fails midway ends as if it were complete.
+ */
 async function prepareOnlySelect(
   duckdb: typeof import('@duckdb/node-api'),
   connection: DuckDBConnection,
   sql: string,
+  maxRows: number,
 ): Promise<DuckDBPreparedStatement> {
-  const withoutComments = sql.replaceAll(/--.*$|\/\*[\s\S]*?\*\//gm, '')
-  if (withoutComments.trim() === '') throw new UserError('The query is empty: give one SELECT statement')
+  const withoutComments = sql.replaceAll(/--.*$|\/\*[\s\S]*?\*\//gm, '').trim()
+  if (withoutComments === '') throw new UserError('The query is empty: give one SELECT statement')
+  if (/^pragma\b/i.test(withoutComments)) throw refusal('PRAGMA')
   const statements = await connection.extractStatements(sql)
   if (statements.count !== 1) {
     const pivot = /\bpivot\b/i.test(sql) ? ' (a PIVOT is two, unless IN lists its columns)' : ''
@@ -84,40 +94,26 @@ async function prepareOnlySelect(
   }
   const statement = await statements.prepare(0)
   const { SELECT, EXPLAIN } = duckdb.StatementType
-  if (statement.statementType !== SELECT && statement.statementType !== EXPLAIN) {
-    const kind = duckdb.StatementType[statement.statementType]
-    throw new UserError(`Results can only be read: the query must be a SELECT statement, and this is ${kind}`)
-  }
-  return statement
+  if (statement.statementType === EXPLAIN) return statement
+  if (statement.statementType !== SELECT) throw refusal(String(duckdb.StatementType[statement.statementType]))
+  const limited = await connection.extractStatements(`from (${sql.replace(terminator, '')}\n) limit ${maxRows + 1}`)
+  return limited.prepare(0)
 }
 
-/** Streams the rows: DuckDB's memory limit does not count a result that it materialises. */
+function refusal(kind: string): UserError {
+  return new UserError(`Results can only be read: the query must be a SELECT statement, and this is ${kind}`)
+}
+
 async function readRows(
-  connection: DuckDBConnection,
   statement: DuckDBPreparedStatement,
-  converter: ReturnType<typeof jsonValueConverter>,
+  converter: DuckDBValueConverter<JsonValue>,
   maxRows: number,
 ): Promise<QueryResult> {
-  const result = await statement.stream()
+  const result = await statement.run()
+  if (result.rowCount > maxRows) {
+    throw new UserError(`The query gives more than ${maxRows} rows: add a LIMIT or aggregate`)
+  }
   const types = result.columnTypes()
-  const columns = result.columnNames().map((name, index) => ({ name, type: String(types[index]) }))
-  const rows: JsonValue[][] = []
-  for await (const batch of result.yieldConvertedRows(converter)) {
-    rows.push(...(batch as JsonValue[][]))
-    if (rows.length > maxRows) {
-      await abandon(connection, result)
-      throw new UserError(`The query gives more than ${maxRows} rows: add a LIMIT or aggregate`)
-    }
-  }
-  return { columns, rows }
-}
-
-/** End a stream that has rows left. Without this the file stays open, and locked, until the stream is collected. */
-async function abandon(connection: DuckDBConnection, result: DuckDBResult): Promise<void> {
-  connection.interrupt()
-  try {
-    while ((await result.fetchChunk()) !== null) connection.interrupt()
-  } catch (error) {
-    if (!(error instanceof Error && error.message.includes('Interrupted'))) throw error
-  }
+  const columns = result.deduplicatedColumnNames().map((name, index) => ({ name, type: String(types[index]) }))
+  return { columns, rows: (await result.convertRows(converter)) as JsonValue[][] }
 }

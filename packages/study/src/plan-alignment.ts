@@ -23,76 +23,81 @@ export interface PlanContext {
 /** The settings that alignments depend on. */
 export type AlignmentSettings = Pick<StudySettings, 'books' | 'alignment' | 'capture' | 'engine'>
 
+/** Tokens on which features are matched, and how many they are. */
+interface TokenSample {
+  readonly node: Node<TokensValue>
+  readonly count: number
+}
+
 /** Lays out the alignment of pairs of models as operations, sharing what pairs and methods have in common. */
 export class AlignmentPlanner {
   readonly #settings: AlignmentSettings
-  readonly #tokens: Node<TokensValue>
-  readonly #tokenCount: number
+  readonly #models: readonly StudyModel[]
+  readonly #context: PlanContext
+  #sample: Promise<TokenSample> | null = null
 
-  private constructor(settings: AlignmentSettings, tokens: Node<TokensValue>, tokenCount: number) {
+  /** @param models Models of one vocabulary, among which pairs will be aligned. */
+  constructor(settings: AlignmentSettings, models: readonly StudyModel[], context: PlanContext) {
     this.#settings = settings
-    this.#tokens = tokens
-    this.#tokenCount = tokenCount
+    this.#models = models
+    this.#context = context
   }
 
-  /** Sample and tokenise the books for models of one vocabulary.
+  /** The alignment of B to A by a method. The text is sampled the first time that a method needs it.
    *
    *  @throws {UserError} when there are no books, or none is long enough.
    */
-  static async open(settings: AlignmentSettings, models: readonly StudyModel[], context: PlanContext) {
-    if (settings.engine.executionProvider !== 'cpu') await assertEngineStarts(settings.engine)
-    const books = await openSource(
-      context.cache,
-      await listBooks(context.resolvePath(settings.books)),
-      { kind: 'books' as const },
-      settings.books,
-    )
-    const positions = Math.min(...models.map(({ maxPositions }) => maxPositions))
-    const { maxTokens, ...sampling } = settings.alignment
-    const tokens = alignmentTokens.node(
-      { books, tokenizer: models[0]!.tokenizer },
-      { ...sampling, maxTokens: Math.min(maxTokens, positions) },
-      { label: 'tokenise the books' },
-    )
-    return new AlignmentPlanner(settings, tokens, (await context.compute(tokens)).tokens)
-  }
-
-  /** The alignment of B to A by a method. */
-  align(a: StudyModel, b: StudyModel, method: AlignmentMethod): Node<AlignmentValue> {
+  async align(a: StudyModel, b: StudyModel, method: AlignmentMethod): Promise<Node<AlignmentValue>> {
+    const sets = methodFeatureSets(method, a.graph)
+    const groups = [...new Set(sets.map(({ taps }) => tapGroup(taps)))]
+    if (groups.length > 0) this.#sample ??= this.#sampleTokens()
+    const sample = await this.#sample
+    const correlations = groups.map((group) => {
+      const own = sets.filter(({ taps }) => tapGroup(taps) === group)
+      return this.#correlation(a, b, group, own, sample!)
+    })
     return alignModels.node(
-      { model: b.checkpoint, correlations: this.#correlations(a, b, method) },
+      { model: b.checkpoint, correlations },
       { method: method.name },
       { label: `align ${a.name} and ${b.name} by ${method.name}` },
     )
   }
 
-  /** One node per group of taps, so that methods and studies share what they have in common. */
-  #correlations(a: StudyModel, b: StudyModel, method: AlignmentMethod): Node<CorrelationsValue>[] {
-    const sets = methodFeatureSets(method, a.graph)
-    const groups = [...new Set(sets.map(({ taps }) => tapGroup(taps)))]
-    return groups.map((group) =>
-      this.#correlation(
-        a,
-        b,
-        group,
-        sets.filter(({ taps }) => tapGroup(taps) === group),
-      ),
+  async #sampleTokens(): Promise<TokenSample> {
+    const { books: folder, alignment, engine } = this.#settings
+    if (engine.executionProvider !== 'cpu') await assertEngineStarts(engine)
+    const { cache, resolvePath, compute } = this.#context
+    const books = await openSource(cache, await listBooks(resolvePath(folder)), { kind: 'books' as const }, folder)
+    const positions = Math.min(...this.#models.map(({ maxPositions }) => maxPositions))
+    const { maxTokens, ...sampling } = alignment
+    const node = alignmentTokens.node(
+      { books, tokenizer: this.#models[0]!.tokenizer },
+      { ...sampling, maxTokens: Math.min(maxTokens, positions) },
+      { label: 'tokenise the books' },
     )
+    return { node, count: (await compute(node)).tokens }
   }
 
-  #correlation(a: StudyModel, b: StudyModel, group: string, sets: readonly FeatureSet[]): Node<CorrelationsValue> {
+  /** One node per group of taps, so that methods and studies share what they have in common. */
+  #correlation(
+    a: StudyModel,
+    b: StudyModel,
+    group: string,
+    sets: readonly FeatureSet[],
+    tokens: TokenSample,
+  ): Node<CorrelationsValue> {
     const engine = engineIdentity(this.#settings.engine)
     const { type, budget } = this.#settings.capture
     const names = [...new Set(sets.flatMap(({ taps }) => taps))]
     const taps = a.graph.taps.filter(({ name }) => names.includes(name))
     const params = { sets: sets.map(({ name, taps, width }) => ({ name, taps: [...taps], width })), engine }
     const options = { label: `correlate ${group} of ${a.name} and ${b.name}` }
-    if (captureBytes(this.#tokenCount, taps, type) > budget) {
-      return correlateStreamed.node({ a: a.checkpoint, b: b.checkpoint, tokens: this.#tokens }, params, options)
+    if (captureBytes(tokens.count, taps, type) > budget) {
+      return correlateStreamed.node({ a: a.checkpoint, b: b.checkpoint, tokens: tokens.node }, params, options)
     }
     const captured = ({ checkpoint, name }: StudyModel) =>
       capture.node(
-        { model: checkpoint, tokens: this.#tokens },
+        { model: checkpoint, tokens: tokens.node },
         { taps: names, type, engine },
         { label: `capture ${group} of ${name}` },
       )

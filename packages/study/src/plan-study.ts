@@ -43,7 +43,7 @@ export async function planStudy(study: ExpandedStudy, context: PlanContext): Pro
   for (const variant of study.variants) {
     const planner = await VariantPlanner.open(variant, context)
     for (const model of planner.models) models.set(model.checkpoint.artifact.digest, model)
-    curves.push(...planner.curves())
+    curves.push(...(await planner.curves()))
   }
   const targets = curves.flatMap((curve) => [curve.alignment, curve.gate, ...curve.points.map(({ node }) => node)])
   return { study, models: [...models.values()], curves, targets }
@@ -89,12 +89,16 @@ class VariantPlanner {
     const blocks = evaluationBlocks.node({ text, tokenizer: models[0]!.tokenizer }, settings.evaluation, {
       label: 'mask the evaluation text',
     })
-    return new VariantPlanner(variant, models, await AlignmentPlanner.open(settings, models, context), blocks)
+    return new VariantPlanner(variant, models, new AlignmentPlanner(settings, models, context), blocks)
   }
 
-  curves(): PlannedCurve[] {
+  async curves(): Promise<PlannedCurve[]> {
     const methods = this.#variant.settings.methods.map(alignmentMethod)
-    return this.#pairs().flatMap(([a, b]) => methods.map((method) => this.#curve(a, b, method)))
+    const curves: PlannedCurve[] = []
+    for (const [a, b] of this.#pairs()) {
+      for (const method of methods) curves.push(this.#curve(a, b, method, await this.#alignment.align(a, b, method)))
+    }
+    return curves
   }
 
   #pairs(): [StudyModel, StudyModel][] {
@@ -104,9 +108,8 @@ class VariantPlanner {
     return named.map(([a, b]) => [this.models[seeds.indexOf(a)]!, this.models[seeds.indexOf(b)]!])
   }
 
-  #curve(a: StudyModel, b: StudyModel, method: AlignmentMethod): PlannedCurve {
+  #curve(a: StudyModel, b: StudyModel, method: AlignmentMethod, alignment: Node<AlignmentValue>): PlannedCurve {
     const pair = `${a.name} and ${b.name}`
-    const alignment = this.#alignment.align(a, b, method)
     const engine = engineIdentity(this.#variant.settings.engine)
     const gateNode = gate.node(
       { model: b.checkpoint, alignment },

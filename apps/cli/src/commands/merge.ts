@@ -75,8 +75,7 @@ async function alignPair(
   const method = alignmentMethod(options.method)
   const { cache, executor, signal } = session
   const context = { cache, resolvePath: (path: string) => resolve(path), compute: computeNow(session) }
-  const planner = await AlignmentPlanner.open(settings, [a, b], context)
-  const alignment = planner.align(a, b, method)
+  const alignment = await new AlignmentPlanner(settings, [a, b], context).align(a, b, method)
   const checked = gate.node({ model: b.checkpoint, alignment }, { engine: engineIdentity(settings.engine) })
   const progress = new Progress(process.stderr)
   let result: RunResult

@@ -1,0 +1,138 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { isthmus, runSmall, temporaryFolder, workspace } from './run-isthmus.ts'
+
+let home: string
+
+beforeAll(async () => {
+  home = temporaryFolder()
+  const { code, stderr } = await runSmall(home)
+  expect(stderr).toMatch(/steps: \d+ computed, 1 from the cache/)
+  expect(code).toBe(0)
+})
+
+afterAll(() => rmSync(home, { recursive: true }))
+
+describe('isthmus run', () => {
+  it('computes nothing the second time', async () => {
+    const { code, stderr, stdout } = await runSmall(home)
+    expect(code).toBe(0)
+    expect(stderr).toMatch(/steps: 0 computed, \d+ from the cache/)
+    expect(stdout).toMatch(/vanilla +│ +\d\.\d{3}/)
+  })
+
+  it('prints one JSON document and nothing else with --json', async () => {
+    const { stdout } = await isthmus(home, 'run', 'quickstart', '--json', ...smallSettings())
+    const { study, counts, leaderboard } = JSON.parse(stdout)
+    expect(study).toBe('quickstart')
+    expect(counts).toMatchObject({ ran: 0, failed: 0 })
+    expect(leaderboard.map(({ method }: { method: string }) => method).sort()).toEqual(['ffn', 'vanilla'])
+  })
+
+  it('computes only what a changed setting concerns', async () => {
+    const { stderr } = await runSmall(home, 'methods=vanilla,ffn,monotonic')
+    expect(stderr).toMatch(/steps: 6 computed, \d+ from the cache/)
+  })
+})
+
+describe('isthmus plan', () => {
+  it('says what is cached, and which field of a key is new', async () => {
+    const cached = await isthmus(home, 'plan', 'quickstart', ...smallSettings())
+    expect(cached.stdout).toMatch(/, 0 to compute\n$/)
+    const { stdout } = await isthmus(
+      home,
+      'plan',
+      'quickstart',
+      '--explain',
+      ...smallSettings('lambdas=[0,0.25,0.5,1]'),
+    )
+    expect(stdout).toMatch(/by ffn at λ = 0.25: would run: params.lambda 0.5 → 0.25/)
+    expect(stdout).toMatch(/, 2 to compute\n$/)
+  })
+})
+
+describe('isthmus leaderboard and sql', () => {
+  it.each(['table', 'csv', 'markdown', 'json'])('prints the leaderboard as %s', async (format) => {
+    const { code, stdout } = await isthmus(home, 'leaderboard', '--study', 'quickstart', '--format', format)
+    expect(code).toBe(0)
+    expect(stdout).toContain('vanilla')
+  })
+
+  it('answers the query of the README', async () => {
+    const query = 'select method, avg(barrier) from leaderboard group by all order by 2'
+    const { stdout } = await isthmus(home, 'sql', query, '--format', 'csv')
+    expect(stdout.split('\n')[0]).toBe('method,avg(barrier)')
+    expect(stdout).toMatch(/\nvanilla,\d\.\d+\n/)
+  })
+
+  it('records what the gate measured', async () => {
+    const query = "select count(*) as n from alignment where symmetry = 'kept' and max_abs_logit_difference > 1e-4"
+    expect(JSON.parse((await isthmus(home, 'sql', query, '--format', 'json')).stdout)).toEqual([{ n: 0 }])
+  })
+})
+
+describe('isthmus merge', () => {
+  const [a, b] = ['datasets/models/seed-1', 'datasets/models/seed-2']
+
+  it('writes a model that can be inspected, and permutations that can be applied again', async () => {
+    const [first, again] = [join(home, 'merged'), join(home, 'again')]
+    const align = ['--align', 'datasets/books', '--set', 'alignment.fraction=0.002', '--method', 'ffn']
+    const { code, stdout } = await isthmus(home, 'merge', a, b, ...align, '--lambda', '0.25', '--out', first)
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/0\.25 seed-1 \+ 0\.75 seed-2 by ffn; function of B kept/)
+    expect(readFileSync(join(first, 'README.md'), 'utf8')).toContain('chosen by **ffn**')
+    const file = join(first, 'permutations.safetensors')
+    await isthmus(home, 'merge', a, b, '--permutations', file, '--lambda', '0.25', '--out', again)
+    expect(readFileSync(join(again, 'model.safetensors'))).toEqual(readFileSync(join(first, 'model.safetensors')))
+    const { stdout: inspected } = await isthmus(home, 'models', 'inspect', first, '--json')
+    expect(JSON.parse(inspected)).toMatchObject({
+      architecture: 'bert',
+      parameters: 1355136,
+      dtype: 'F32',
+      unusedTensors: [],
+    })
+  })
+
+  it('does not overwrite a model unless told to', async () => {
+    const out = join(home, 'twice')
+    const vanilla = ['merge', a, b, '--method', 'vanilla', '--out', out]
+    expect((await isthmus(home, ...vanilla)).code).toBe(0)
+    const { code, stderr } = await isthmus(home, ...vanilla)
+    expect(code).toBe(2)
+    expect(stderr).toBe(`isthmus: ${out} holds a checkpoint already: choose another folder, or set overwrite\n`)
+    expect((await isthmus(home, ...vanilla, '--overwrite')).code).toBe(0)
+  })
+})
+
+describe('isthmus cache and doctor', () => {
+  it('counts and verifies', async () => {
+    const stats = JSON.parse((await isthmus(home, 'cache', 'stats', '--json')).stdout)
+    expect(stats.records).toBeGreaterThan(10)
+    const { code, stdout } = await isthmus(home, 'cache', 'verify')
+    expect(stdout).toMatch(/checked: all sound, 0 orphaned files\n$/)
+    expect(code).toBe(0)
+  })
+
+  it('shows what garbage collection would remove, and removes nothing', async () => {
+    const { stdout } = await isthmus(home, 'cache', 'gc', '--older-than', '0')
+    expect(stdout).toMatch(/^would remove/)
+    expect((await runSmall(home)).stderr).toMatch(/steps: 0 computed/)
+  })
+
+  it('says what the machine has', async () => {
+    const { stdout } = await isthmus(home, 'doctor', '--json')
+    expect(JSON.parse(stdout).engines).toMatchObject([
+      { name: 'onnx', executionProviders: expect.arrayContaining(['cpu']) },
+    ])
+  })
+})
+
+it('needs no build by the user: the command is built from its sources', () => {
+  expect(existsSync(join(workspace, 'apps/cli/dist'))).toBe(true)
+})
+
+function smallSettings(...more: string[]): string[] {
+  const settings = ['seeds=1,2', 'methods=vanilla,ffn', 'lambdas=3', 'alignment.fraction=0.002', 'evaluation.blocks=4']
+  return [...settings, ...more].flatMap((setting) => ['--set', setting])
+}
