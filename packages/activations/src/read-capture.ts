@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { decodeFloat16, type Tensor, UserError } from '@isthmus/tensor'
-import { FixedSizeList, type RecordBatch, RecordBatchReader } from 'apache-arrow'
+import { DataType, type RecordBatch, RecordBatchReader } from 'apache-arrow'
 import type { FeatureRows } from './feature-rows.ts'
 
 const magic = 'ARROW1'
@@ -55,7 +55,7 @@ function integers(batch: RecordBatch, name: string, path: string): Int32Array {
 function features(batch: RecordBatch, name: string, path: string): Tensor {
   const data = batch.getChild(name)?.data[0]
   const values = data?.children[0]?.values
-  if (data === undefined || !FixedSizeList.isType(data.type) || values === undefined) {
+  if (data === undefined || !DataType.isFixedSizeList(data.type) || values === undefined) {
     const known = batch.schema.names.filter((other) => other !== 'sequence' && other !== 'position').join(', ')
     throw new UserError(`the capture ${path} has no tap '${name}'; it has ${known}`)
   }

@@ -16,7 +16,7 @@ const maximumBatchBytes = 64 * 1024 * 1024
  *  temporary name in its folder, which is then renamed.
  *  @param onRows Called with the number of rows so far.
  *  @returns The number of rows.
- *  @throws {UserError} when the file cannot be written; nothing is left behind.
+ *  @throws {UserError} when there are no rows, or the file cannot be written; nothing is left behind.
  */
 export async function writeCapture(
   path: string,
@@ -40,6 +40,7 @@ export async function writeCapture(
         (batch) => captureBytes(batch.numRows, taps, type),
         write,
       )
+      if (count === 0) throw new UserError(`there are no tokens whose features could be written to ${path}`)
       await writing(path, () => file.sync())
     } finally {
       await file.close()
@@ -67,7 +68,7 @@ async function* recordBatches(
     }
     onRows(incoming.sequence.length)
   }
-  yield pending.take()
+  if (pending.rows > 0) yield pending.take()
 }
 
 /** Encode batch after batch, and write each before the next is asked for.

@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { rename } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { UserError } from '@isthmus/tensor'
 import { ActionLog, type ActionRecord } from './action-log.ts'
 import { BlobStore } from './blob-store.ts'
@@ -81,11 +81,25 @@ export async function openCache(directory: string, options: CacheOptions = {}): 
 function prepareDirectory(directory: string): void {
   try {
     for (const folder of ['blobs', 'actions', 'leases', 'sources', 'tmp']) {
-      mkdirSync(join(directory, folder), { recursive: true })
+      makeDirectory(join(directory, folder))
       accessSync(join(directory, folder), constants.W_OK)
     }
   } catch (error) {
     throw translateWriteError(error, directory)
+  }
+}
+
+/** Make a directory and its parents. Where a parent cannot be written, the error says so, as that of `mkdir` does not. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      let parent = dirname(path)
+      while (!existsSync(parent)) parent = dirname(parent)
+      accessSync(parent, constants.W_OK)
+    }
+    throw error
   }
 }
 

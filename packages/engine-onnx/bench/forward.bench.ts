@@ -6,7 +6,8 @@
 import { bert } from '@isthmus/model'
 import { elementCount, type Tensor } from '@isthmus/tensor'
 import { onnxEngine } from '../src/index.ts'
-import { forwardProducts, measureInTurn, productFlops, productGraph } from './matrix-products.ts'
+import { forwardProducts, productFlops, productGraph } from './matrix-products.ts'
+import { measureInTurn } from './measure-in-turn.ts'
 
 const [batch, sequence, selectedPerBlock] = [8, 128, 19]
 const config = {

@@ -82,15 +82,19 @@ export class Results {
 
   async #exclusively<T>(task: () => Promise<T>): Promise<T> {
     if (!this.#open) throw new Error(`${this.path} was closed`)
-    const before = pending.get(this.path) ?? Promise.resolve()
-    const result = before.then(task)
-    const tail = result.catch(() => undefined)
-    pending.set(this.path, tail)
-    try {
-      return await result
-    } finally {
-      if (pending.get(this.path) === tail) pending.delete(this.path)
-    }
+    return exclusively(this.path, task)
+  }
+}
+
+/** Run a task after all that was asked of the same file before. */
+async function exclusively<T>(path: string, task: () => Promise<T>): Promise<T> {
+  const result = (pending.get(path) ?? Promise.resolve()).then(task)
+  const tail = result.catch(() => undefined)
+  pending.set(path, tail)
+  try {
+    return await result
+  } finally {
+    if (pending.get(path) === tail) pending.delete(path)
   }
 }
 
@@ -111,7 +115,7 @@ export async function openResults(path: string, options: OpenResultsOptions = {}
   const instance = await openDatabase(duckdb, absolute, access, waitMs)
   const connection = await instance.connect()
   try {
-    await inTransaction(connection, () => ensureSchema(connection, absolute, readOnly))
+    await exclusively(absolute, () => inTransaction(connection, () => ensureSchema(connection, absolute, readOnly)))
   } catch (error) {
     connection.closeSync()
     instance.closeSync()
