@@ -21,7 +21,9 @@ describe('what the user reads', () => {
     truncateSync(file, 1_000_000)
     const { code, stderr } = await runSmall(home(), `family=${family}`)
     expect(code).toBe(2)
-    expect(lastLine(stderr)).toMatch(/^isthmus: tensor 'bert\.[\w.]+' of .*seed-2\/model\.safetensors ends at byte \d+ of the data, but the file has only \d+: it is truncated; save or download the file again$/)
+    expect(lastLine(stderr)).toMatch(
+      /^isthmus: tensor 'bert\.[\w.]+' of .*seed-2\/model\.safetensors ends at byte \d+ of the data, but the file has only \d+: it is truncated; save or download the file again$/,
+    )
     expect(lastLine(stderr)).not.toContain('    at ')
   })
 
@@ -64,7 +66,9 @@ describe('what the user reads', () => {
     writeFileSync(join(books, 'novels', 'haiku.txt'), 'one line\n'.repeat(3))
     const { code, stderr } = await runSmall(home(), `books=${books}`)
     expect(code).toBe(2)
-    expect(lastLine(stderr)).toMatch(/has 100 non-empty lines: the longest, novels\/haiku\.txt, has 3; add longer books or lower linesPerBook$/)
+    expect(lastLine(stderr)).toMatch(
+      /has 100 non-empty lines: the longest, novels\/haiku\.txt, has 3; add longer books or lower linesPerBook$/,
+    )
   })
 
   it('of an unknown method', async () => {
@@ -146,7 +150,9 @@ describe('a cache that is damaged or cannot be written', () => {
     const { code, stderr } = await runSmall(disk)
     execFileSync('umount', ['-l', disk])
     expect(code).toBe(2)
-    expect(lastLine(stderr)).toMatch(new RegExp(`^isthmus: The cache ${disk}/cache cannot be written \\(EROFS\\): give yourself write permission`))
+    expect(lastLine(stderr)).toMatch(
+      new RegExp(`^isthmus: The cache ${disk}/cache cannot be written \\(EROFS\\): give yourself write permission`),
+    )
   })
 })
 

@@ -6,8 +6,8 @@
  */
 import { onnxEngine } from '@isthmus/engine-onnx'
 import { measureInTurn } from '@isthmus/engine-onnx/bench/measure-in-turn'
-import { correlateFeatures, type FeatureRows } from '../src/index.ts'
 import { crossProductGraph } from '../src/cross-product.ts'
+import { correlateFeatures, type FeatureRows } from '../src/index.ts'
 
 const [rows, rowsPerBatch, rowsPerProduct, rounds] = [30_720, 2048, 1024, 1]
 const sites = [

@@ -29,6 +29,10 @@ function place(study: string, method: string, a: string, b: string, variant = ''
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
 
+function groupBy<T>(items: readonly T[], key: (item: T) => string): T[][] {
+  return [...new Set(items.map(key))].map((group) => items.filter((item) => key(item) === group))
+}
+
 interface Pair {
   readonly modelA: string
   readonly modelB: string
@@ -50,8 +54,8 @@ function jackknifeHalfWidth(pairs: readonly Pair[]): number | null {
 
 /** A slow leaderboard of one study, by loops over the points. */
 function slowLeaderboard(points: readonly CurvePointRow[]) {
-  const curves = Map.groupBy(points, ({ variant, method, pair }) => JSON.stringify([variant, method, pair]))
-  const barriers = [...curves.values()].flatMap((points) => {
+  const curves = groupBy(points, ({ variant, method, pair }) => JSON.stringify([variant, method, pair]))
+  const barriers = curves.flatMap((points) => {
     const at = (lam: number) => points.find((point) => point.lam === lam)?.loss
     const [a, b, middle] = [at(1), at(0), at(0.5)]
     if (a === undefined || b === undefined) return []
@@ -65,39 +69,37 @@ function slowLeaderboard(points: readonly CurvePointRow[]) {
       },
     ]
   })
-  return [...Map.groupBy(barriers, ({ variant, method }) => JSON.stringify([variant, method])).values()].map(
-    (group) => {
-      const { study, variant, method } = group[0] as CurvePointRow
-      const differences = group.flatMap((barrier) => {
-        const vanilla = barriers.find(
-          (other) => other.method === 'vanilla' && other.variant === variant && other.pair === barrier.pair,
-        )
-        return vanilla === undefined ? [] : [{ ...barrier, value: barrier.value - vanilla.value }]
-      })
-      const midpoints = group.flatMap(({ midpoint }) => (midpoint === null ? [] : [midpoint]))
-      const n = group.length
-      const barrier = mean(group.map(({ value }) => value))
-      const half = jackknifeHalfWidth(group)
-      const difference = differences.length === 0 ? null : mean(differences.map(({ value }) => value))
-      const differenceHalf = jackknifeHalfWidth(differences)
-      return {
-        study,
-        variant,
-        method,
-        pairs: n,
-        models: new Set(group.flatMap(({ modelA, modelB }) => [modelA, modelB])).size,
-        barrier,
-        barrier_stderr: n < 2 ? null : Math.sqrt(mean(group.map(({ value }) => (value - barrier) ** 2)) / (n - 1)),
-        barrier_low: half === null ? null : barrier - half,
-        barrier_high: half === null ? null : barrier + half,
-        barrier_linear: mean(group.map(({ linear }) => linear)),
-        midpoint: midpoints.length === 0 ? null : mean(midpoints),
-        difference_to_vanilla: difference,
-        difference_low: differenceHalf === null ? null : (difference as number) - differenceHalf,
-        difference_high: differenceHalf === null ? null : (difference as number) + differenceHalf,
-      }
-    },
-  )
+  return groupBy(barriers, ({ variant, method }) => JSON.stringify([variant, method])).map((group) => {
+    const { study, variant, method } = group[0] as CurvePointRow
+    const differences = group.flatMap((barrier) => {
+      const vanilla = barriers.find(
+        (other) => other.method === 'vanilla' && other.variant === variant && other.pair === barrier.pair,
+      )
+      return vanilla === undefined ? [] : [{ ...barrier, value: barrier.value - vanilla.value }]
+    })
+    const midpoints = group.flatMap(({ midpoint }) => (midpoint === null ? [] : [midpoint]))
+    const n = group.length
+    const barrier = mean(group.map(({ value }) => value))
+    const half = jackknifeHalfWidth(group)
+    const difference = differences.length === 0 ? null : mean(differences.map(({ value }) => value))
+    const differenceHalf = jackknifeHalfWidth(differences)
+    return {
+      study,
+      variant,
+      method,
+      pairs: n,
+      models: new Set(group.flatMap(({ modelA, modelB }) => [modelA, modelB])).size,
+      barrier,
+      barrier_stderr: n < 2 ? null : Math.sqrt(mean(group.map(({ value }) => (value - barrier) ** 2)) / (n - 1)),
+      barrier_low: half === null ? null : barrier - half,
+      barrier_high: half === null ? null : barrier + half,
+      barrier_linear: mean(group.map(({ linear }) => linear)),
+      midpoint: midpoints.length === 0 ? null : mean(midpoints),
+      difference_to_vanilla: difference,
+      difference_low: differenceHalf === null ? null : (difference as number) - differenceHalf,
+      difference_high: differenceHalf === null ? null : (difference as number) + differenceHalf,
+    }
+  })
 }
 
 const loss = fc.double({ min: 0.5, max: 12, noNaN: true })

@@ -1,0 +1,79 @@
+/** How much of ONNX Runtime's own MatMul rate correlating features reaches.
+ *
+ *  The rival is ONNX Runtime multiplying the same matrices, and nothing else, in the same run and in turn with it.
+ *  Rates count the arithmetic of the products only, on both sides: what is missing to 1 is shifting the features, their
+ *  first and second moments, adding the products up in f64, and making the covariance of them.
+ */
+import { onnxEngine } from '@isthmus/engine-onnx'
+import { measureInTurn } from '@isthmus/engine-onnx/bench/measure-in-turn'
+import { crossProductGraph } from '../src/cross-product.ts'
+import { correlateFeatures, type FeatureRows } from '../src/index.ts'
+
+const [rows, rowsPerBatch, rowsPerProduct, rounds] = [30_720, 2048, 1024, 3]
+const sites = [
+  { width: 128, sets: 4 },
+  { width: 512, sets: 4 },
+]
+const engine = await onnxEngine.create({ executionProvider: 'cpu' })
+
+process.stdout.write(`${rows} rows in batches of ${rowsPerBatch}, 1 thread; GFLOP/s of process time\n`)
+process.stdout.write('width  sets  correlating  products alone  ratio\n')
+for (const { width, sets } of sites) {
+  const names = Array.from({ length: sets }, (_, set) => `ffn.${set}`)
+  const [a, b] = [drawBatch(names, width, 1), drawBatch(names, width, 2)]
+  const program = await engine.compile(crossProductGraph(width, width), { outputs: ['product'] })
+  const products = names.flatMap((name) => {
+    const [left, right] = [a, b].map((batch) => batch.features.get(name)!.data.subarray(0, rowsPerProduct * width))
+    const shape = [rowsPerProduct, width]
+    return Array.from({ length: rows / rowsPerProduct }, () => ({
+      left: { shape, data: left! },
+      right: { shape, data: right! },
+    }))
+  })
+  const times0 = await measureInTurn(
+    [
+      () =>
+        correlateFeatures(
+          engine,
+          repeated(a),
+          repeated(b),
+          names.map((name) => ({ name, taps: [name], width })),
+        ),
+      async () => {
+        for (const feeds of products) await program.run(new Map(), feeds)
+      },
+    ],
+    rounds,
+  )
+  const times = times0
+  const flops = 2 * rows * width * width * sets
+  const [ours, theirs] = times.map((seconds) => flops / seconds / 1e9) as [number, number]
+  process.stdout.write(
+    `${String(width).padStart(5)}  ${String(sets).padStart(4)}  ${ours.toFixed(1).padStart(11)}  ` +
+      `${theirs.toFixed(1).padStart(14)}  ${(ours / theirs).toFixed(3)}\n`,
+  )
+}
+
+/** The same batch again and again, until there are enough rows. */
+async function* repeated(batch: FeatureRows): AsyncGenerator<FeatureRows> {
+  for (let count = 0; count < rows; count += rowsPerBatch) yield batch
+}
+
+function drawBatch(names: readonly string[], width: number, seed: number): FeatureRows {
+  let state = seed
+  const draw = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return state / 2 ** 32 - 0.25
+  }
+  const sequence = new Int32Array(rowsPerBatch)
+  return {
+    sequence,
+    position: sequence.map((_, row) => row),
+    features: new Map(
+      names.map((name) => {
+        const data = Float32Array.from({ length: rowsPerBatch * width }, draw)
+        return [name, { shape: [rowsPerBatch, width], data }]
+      }),
+    ),
+  }
+}
