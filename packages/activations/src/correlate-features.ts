@@ -1,7 +1,6 @@
-import type { Engine } from '@isthmus/engine'
+import type { Engine, Program } from '@isthmus/engine'
 import { UserError } from '@isthmus/tensor'
-import { CrossMoments, type FeatureMoments } from './cross-moments.ts'
-import { CrossProduct } from './cross-product.ts'
+import { CrossMoments, crossProductGraph, type FeatureMoments } from './cross-moments.ts'
 import type { FeatureRows } from './feature-rows.ts'
 import { regroupRows } from './regroup-rows.ts'
 
@@ -12,7 +11,7 @@ export interface FeatureSet {
   readonly width: number
 }
 
-/** Rows of one product. Adding it to the moments costs 4 % of making it, and factors of width 3072 take 12 MB each. */
+/** Rows of one product. Adding it to the moments costs 4 % of making it. */
 const rowsPerProduct = 1024
 
 /** Accumulate the moments of two models' features over the same tokens, for several feature sets at once.
@@ -31,12 +30,13 @@ export async function correlateFeatures(
   sets: readonly FeatureSet[],
   onRows?: (count: number) => void,
 ): Promise<ReadonlyMap<string, FeatureMoments>> {
-  const products = new Map<number, CrossProduct>()
+  const programs = new Map<number, Program>()
   try {
     for (const { width } of sets) {
-      if (!products.has(width)) products.set(width, await CrossProduct.compile(engine, width, width))
+      if (programs.has(width)) continue
+      programs.set(width, await engine.compile(crossProductGraph(width, width), { outputs: ['product'] }))
     }
-    const moments = sets.map(({ width }) => new CrossMoments(products.get(width)!))
+    const moments = sets.map(({ width }) => new CrossMoments(programs.get(width)!, width, width))
     let count = 0
     for await (const [left, right] of pairRows(a, b)) {
       for (const [index, { taps }] of sets.entries()) {
@@ -47,7 +47,7 @@ export async function correlateFeatures(
     }
     return new Map(sets.map(({ name }, index) => [name, finite(moments[index]!.result(), name)]))
   } finally {
-    await Promise.all([...products.values()].map((product) => product.dispose()))
+    await Promise.all([...programs.values()].map((program) => program.dispose()))
   }
 }
 

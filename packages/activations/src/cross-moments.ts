@@ -1,5 +1,6 @@
+import type { Program } from '@isthmus/engine'
+import { type Graph, graphBuilder } from '@isthmus/model'
 import { ShapeError, type Tensor, UserError } from '@isthmus/tensor'
-import type { CrossProduct } from './cross-product.ts'
 import { SideMoments } from './side-moments.ts'
 
 /** The statistics of two models' features over the same tokens, from which correlation and covariance follow. */
@@ -16,6 +17,23 @@ export interface FeatureMoments {
   readonly covariance: Float64Array
 }
 
+/** The graph of the cross product of some rows, which an engine computes for `CrossMoments`:
+ *
+ *      (left + leftOffset)ᵀ (right + rightOffset)
+ *
+ *  with `left [rows, dA]`, `right [rows, dB]` and an offset for each column.
+ */
+export function crossProductGraph(widthA: number, widthB: number): Graph {
+  const graph = graphBuilder('cross-product')
+  const shifted = (['left', 'right'] as const).map((side, index) => {
+    const width = [widthA, widthB][index]!
+    const features = graph.input(side, 'float32', ['rows', width])
+    return graph.add(features, graph.input(`${side}Offset`, 'float32', [width]), `${side}Shifted`)
+  })
+  graph.output('product', graph.matmul(shifted[0]!, shifted[1]!, { left: true }, 'product'))
+  return graph.build()
+}
+
 /** Accumulate the moments of two models' features over batches of rows.
  *
  *      n, Σ x_A, Σ x_B, Σ x_A², Σ x_B², Σ x_A x_Bᵀ
@@ -28,18 +46,18 @@ export interface FeatureMoments {
  *  @see Chan, Golub & LeVeque (1983), Algorithms for computing the sample variance, for the shift.
  */
 export class CrossMoments {
-  readonly #product: CrossProduct
+  readonly #program: Program
   readonly #a: SideMoments
   readonly #b: SideMoments
   readonly #cross: Float64Array
   #count = 0
 
-  /** @param product Of the features' widths; shared with other moments as long as no two `add` at once. */
-  constructor(product: CrossProduct) {
-    this.#product = product
-    this.#a = new SideMoments(product.widthA)
-    this.#b = new SideMoments(product.widthB)
-    this.#cross = new Float64Array(product.widthA * product.widthB)
+  /** @param program `crossProductGraph(widthA, widthB)` compiled for its output `product`. */
+  constructor(program: Program, widthA: number, widthB: number) {
+    this.#program = program
+    this.#a = new SideMoments(widthA)
+    this.#b = new SideMoments(widthB)
+    this.#cross = new Float64Array(widthA * widthB)
   }
 
   /** Add the features of some rows.
@@ -49,7 +67,7 @@ export class CrossMoments {
    */
   async add(a: Tensor, b: Tensor): Promise<void> {
     const rows = a.shape[0]!
-    const { widthA, widthB } = this.#product
+    const [widthA, widthB] = [this.#a.sum.length, this.#b.sum.length]
     if (rows !== b.shape[0] || a.shape[1] !== widthA || b.shape[1] !== widthB) {
       throw new ShapeError(
         `features [rows, ${widthA}] of A and [rows, ${widthB}] of B over the same rows are needed, found ` +
@@ -57,12 +75,12 @@ export class CrossMoments {
       )
     }
     if (rows === 0) return
-    const { left, right } = this.#product.factors(rows)
-    this.#a.add(a.data, left.data)
-    this.#b.add(b.data, right.data)
-    const products = await this.#product.multiply(left, right)
+    const leftOffset = this.#a.add(a.data)
+    const rightOffset = this.#b.add(b.data)
+    const { product } = await this.#program.run(new Map(), { left: a, right: b, leftOffset, rightOffset })
+    const values = product!.data
     const cross = this.#cross
-    for (let i = 0; i < cross.length; i++) cross[i]! += products[i]!
+    for (let i = 0; i < cross.length; i++) cross[i]! += values[i]!
     this.#count += rows
   }
 

@@ -1,9 +1,12 @@
+import type { Tensor } from '@isthmus/tensor'
+
 /** First and second moments of one model's features, shifted by the means of the first batch. */
 export class SideMoments {
   /** Sums of the shifted features, `[width]`. */
   readonly sum: Float64Array
   readonly #squares: Float64Array
-  #shift: Float32Array | null = null
+  /** What the features are shifted by: less their means in the first batch. */
+  #offset: Float32Array | null = null
 
   constructor(width: number) {
     this.sum = new Float64Array(width)
@@ -11,54 +14,65 @@ export class SideMoments {
   }
 
   /** Take up a batch.
+   *
    *  @param data `[rows, width]`; not modified.
-   *  @param shifted Where its values go, less the shift; of the same length.
+   *  @returns What to add to each row for the shift, `[width]`: the same for all batches.
    */
-  add(data: Float32Array, shifted: Float32Array): void {
-    this.#shift ??= columnMeans(data, this.sum.length)
-    const fourRows = 4 * this.sum.length
-    const tail = data.length - (data.length % fourRows)
-    for (let base = 0; base < tail; base += fourRows) this.#addFourRows(data, shifted, base)
-    for (let base = tail; base < data.length; base += this.sum.length) this.#addRow(data, shifted, base)
+  add(data: Float32Array): Tensor {
+    const width = this.sum.length
+    this.#offset ??= columnMeans(data, width).map((mean) => -mean)
+    const whole = data.length - (data.length % (8 * width))
+    for (let base = 0; base < whole; base += 8 * width) addEightRows(data, base, this.#offset, this.sum, this.#squares)
+    for (let base = whole; base < data.length; base += width) addRow(data, base, this.#offset, this.sum, this.#squares)
+    return { shape: [width], data: this.#offset }
   }
 
   mean(count: number): Float64Array {
-    return this.sum.map((sum, i) => sum / count + this.#shift![i]!)
+    return this.sum.map((sum, i) => sum / count - this.#offset![i]!)
   }
 
   /** Of the population. */
   standardDeviation(count: number): Float64Array {
     return this.sum.map((sum, i) => Math.sqrt(Math.max(0, this.#squares[i]! / count - (sum / count) ** 2)))
   }
+}
 
-  /** Four rows at a time: each accumulator is read and written once for all four, and their chains are short. */
-  #addFourRows(data: Float32Array, shifted: Float32Array, base: number): void {
-    const [shift, sum, squares, width] = [this.#shift!, this.sum, this.#squares, this.sum.length]
-    for (let column = 0; column < width; column++) {
-      const mean = shift[column]!
-      const [first, second] = [base + column, base + column + width]
-      const [third, fourth] = [second + width, second + 2 * width]
-      const a = data[first]! - mean
-      const b = data[second]! - mean
-      const c = data[third]! - mean
-      const d = data[fourth]! - mean
-      shifted[first] = a
-      shifted[second] = b
-      shifted[third] = c
-      shifted[fourth] = d
-      sum[column]! += a + b + (c + d)
-      squares[column]! += a * a + b * b + (c * c + d * d)
-    }
+/** Eight rows at a time: their values are added up in registers, and an accumulator is touched once for all eight. */
+function addEightRows(
+  data: Float32Array,
+  base: number,
+  offset: Float32Array,
+  sum: Float64Array,
+  squares: Float64Array,
+): void {
+  const width = sum.length
+  for (let column = 0; column < width; column++) {
+    const first = base + column
+    const shift = offset[column]!
+    const a = data[first]! + shift
+    const b = data[first + width]! + shift
+    const c = data[first + 2 * width]! + shift
+    const d = data[first + 3 * width]! + shift
+    const e = data[first + 4 * width]! + shift
+    const f = data[first + 5 * width]! + shift
+    const g = data[first + 6 * width]! + shift
+    const h = data[first + 7 * width]! + shift
+    sum[column]! += a + b + (c + d) + (e + f + (g + h))
+    squares[column]! += a * a + b * b + (c * c + d * d) + (e * e + f * f + (g * g + h * h))
   }
+}
 
-  #addRow(data: Float32Array, shifted: Float32Array, base: number): void {
-    const [shift, sum, squares] = [this.#shift!, this.sum, this.#squares]
-    for (let column = 0; column < sum.length; column++) {
-      const value = data[base + column]! - shift[column]!
-      shifted[base + column] = value
-      sum[column]! += value
-      squares[column]! += value * value
-    }
+function addRow(
+  data: Float32Array,
+  base: number,
+  offset: Float32Array,
+  sum: Float64Array,
+  squares: Float64Array,
+): void {
+  for (let column = 0; column < sum.length; column++) {
+    const value = data[base + column]! + offset[column]!
+    sum[column]! += value
+    squares[column]! += value * value
   }
 }
 

@@ -164,7 +164,7 @@ describe('leaderboard', () => {
           expectClose(await results.query('from leaderboard where study = ?', [study]), expected)
         }
       }),
-      { numRuns: 25 },
+      { numRuns: 15 },
     )
   })
 
@@ -185,7 +185,7 @@ describe('leaderboard', () => {
       const path = join(folder, `order-${shuffle}.duckdb`)
       const shuffled = rows.map((row) => ({ row, at: random() })).sort((p, q) => p.at - q.at)
       const database = await openResults(path)
-      for (const part of [shuffled.slice(0, 40), shuffled.slice(20)]) {
+      for (const part of [shuffled.slice(0, 200), shuffled.slice(100)]) {
         await database.ingest({ studyRuns: [studyRun({ study: 'order' })], curvePoints: part.map(({ row }) => row) })
       }
       boards.push(await leaderboard(database))

@@ -1,0 +1,170 @@
+import {
+  type CrossCorrelation,
+  correlateFeatures,
+  crossCorrelation,
+  featureRows,
+  meanDiagonal,
+} from '@isthmus/activations'
+import { type Alignment, align, alignmentMethod, methodFeatureSets } from '@isthmus/alignment'
+import type { Checkpoint } from '@isthmus/checkpoint'
+import { paddedBatches } from '@isthmus/corpus'
+import type { Engine, Program } from '@isthmus/engine'
+import { applyAlignment, interpolate, readWeights } from '@isthmus/merging'
+import { graphOf, type Symmetries, symmetries } from '@isthmus/model'
+import type { Permutation } from '@isthmus/tensor'
+import { type ReleasedCode, type ReleasedResult, releasedAlignment } from './released-code.ts'
+import { trainerLoss } from './trainer-loss.ts'
+
+/** One figure of the released code beside ours. */
+export interface Comparison {
+  readonly method: string
+  readonly quantity: string
+  readonly theirs: number
+  readonly ours: number
+  /** How far apart the two may be. */
+  readonly bound: number
+  readonly note: string
+}
+
+/** How far apart two figures may be, and why. */
+export const bounds = {
+  /** Of mean diagonal correlations. Both sides take features in f32, so that rounding alone, some 1e-8, remains. */
+  diagonal: 1e-6,
+  /** Of the mean correlations that their permutation and ours reach, both by our matrix. Where permutations differ, this
+   *  says that they are a near tie: closer than the rounding of features can tell. */
+  tie: 1e-6,
+  /** Of losses with their permutations. The released code scales merged queries, keys and values by 0.999995, which
+   *  moves the loss between the endpoints by 1.4e-5. */
+  lossOfTheirs: 1e-4,
+  /** Of losses with our permutations, which may differ from theirs in near ties. */
+  lossOfOurs: 1e-3,
+} as const
+
+/** Compute everything that the released code was asked for, on its own tokens and masks, and put it beside its figures. */
+export async function compareReleasedCode(
+  engine: Engine,
+  released: ReleasedCode,
+  a: Checkpoint,
+  b: Checkpoint,
+): Promise<Comparison[]> {
+  const correlations = await correlateModels(engine, released, a, b)
+  const graph = graphOf(a.config, a.name, { padding: false })
+  const group = symmetries(graph)
+  const program = await engine.compile(graph, { outputs: ['negativeLogLikelihood'] })
+  const comparisons: Comparison[] = []
+  for (const result of released.results) {
+    const method = alignmentMethod(result.method)
+    const correlation = (name: string) => correlations.get(name)!
+    const ours = align(method, { graph, symmetries: group, correlation })
+    comparisons.push(
+      ...compareSites(result, correlations, ours, group),
+      ...(await compareLosses(program, released, result, { a, b, ours, group })),
+    )
+  }
+  await program.dispose()
+  return comparisons
+}
+
+/** The correlations of all sites that the compared methods match, over the released code's sentences. */
+export async function correlateModels(
+  engine: Engine,
+  { sentences, results }: ReleasedCode,
+  a: Checkpoint,
+  b: Checkpoint,
+): Promise<ReadonlyMap<string, CrossCorrelation>> {
+  const graph = graphOf(a.config, a.name)
+  const sets = new Map(
+    results
+      .flatMap(({ method }) => methodFeatureSets(alignmentMethod(method), graph))
+      .map((set) => [set.name, set] as const),
+  )
+  const taps = graph.taps.filter(({ name }) => sets.has(name))
+  const program = await engine.compile(graph, { outputs: [...sets.keys()] })
+  const features = async (model: Checkpoint) => {
+    const weights = await readWeights((name) => model.read(name), program.parameters)
+    return featureRows(program, weights, paddedBatches(sentences, { tokensPerBatch: 2048 }), taps)
+  }
+  const moments = await correlateFeatures(engine, await features(a), await features(b), [...sets.values()])
+  await program.dispose()
+  return new Map([...moments].map(([name, moment]) => [name, crossCorrelation(moment)]))
+}
+
+function compareSites(
+  { method, sites }: ReleasedResult,
+  correlations: ReadonlyMap<string, CrossCorrelation>,
+  alignment: Alignment,
+  group: Symmetries,
+): Comparison[] {
+  return [...sites].flatMap(([tap, { permutation, diagonalBefore, diagonalAfter }]): Comparison[] => {
+    const { matrix, rows } = correlations.get(tap)!
+    const own = alignment.get(group.axisOfTap(tap)!.name)!
+    const diagonal = (pairing: Permutation | null) => meanDiagonal(matrix, rows, pairing)
+    const differing = own.filter((feature, i) => feature !== permutation[i]).length
+    return [
+      {
+        method,
+        quantity: `diagonal before, ${tap}`,
+        theirs: diagonalBefore,
+        ours: diagonal(null),
+        bound: bounds.diagonal,
+        note: '',
+      },
+      {
+        method,
+        quantity: `diagonal after, ${tap}`,
+        theirs: diagonalAfter,
+        ours: diagonal(own),
+        bound: bounds.diagonal,
+        note: '',
+      },
+      {
+        method,
+        quantity: `tie of permutations, ${tap}`,
+        theirs: diagonal(permutation),
+        ours: diagonal(own),
+        bound: bounds.tie,
+        note: `${differing} of ${rows} entries differ`,
+      },
+    ]
+  })
+}
+
+async function compareLosses(
+  program: Program,
+  released: ReleasedCode,
+  result: ReleasedResult,
+  { a, b, ours, group }: { a: Checkpoint; b: Checkpoint; ours: Alignment; group: Symmetries },
+): Promise<Comparison[]> {
+  const lossesWith = async (alignment: Alignment) => {
+    const aligned = applyAlignment((name) => b.read(name), group, alignment)
+    const losses: number[] = []
+    for (const lambda of released.lambdas) {
+      const weights = await interpolate((name) => a.read(name), aligned, lambda, program.parameters)
+      losses.push(await trainerLoss(program, weights, released.blocks, released.batchSizes))
+    }
+    return losses
+  }
+  const theirs = releasedAlignment(result, group)
+  const same = sameAlignment(ours, theirs)
+  const withTheirs = await lossesWith(theirs)
+  const withOurs = same ? withTheirs : await lossesWith(ours)
+  const note = same ? 'the same permutations' : ''
+  return released.lambdas.flatMap((lambda, i): Comparison[] => {
+    const figures = { method: result.method, theirs: result.losses[i]! }
+    const at = `λ = ${lambda}`
+    return [
+      {
+        ...figures,
+        quantity: `loss with theirs, ${at}`,
+        ours: withTheirs[i]!,
+        bound: bounds.lossOfTheirs,
+        note: '',
+      },
+      { ...figures, quantity: `loss with ours, ${at}`, ours: withOurs[i]!, bound: bounds.lossOfOurs, note },
+    ]
+  })
+}
+
+function sameAlignment(a: Alignment, b: Alignment): boolean {
+  return a.size === b.size && [...a].every(([name, p]) => b.get(name)?.every((feature, i) => feature === p[i]) === true)
+}
