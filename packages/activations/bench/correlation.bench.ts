@@ -9,7 +9,7 @@ import { measureInTurn } from '@isthmus/engine-onnx/bench/measure-in-turn'
 import { type Graph, graphBuilder } from '@isthmus/model'
 import { correlateFeatures, type FeatureRows } from '../src/index.ts'
 
-const [rows, rowsPerBatch, rowsPerProduct, rounds] = [30_720, 2048, 1024, 1]
+const [rows, rowsPerBatch, rowsPerProduct, rounds] = [30_720, 2048, 2048, 1]
 const sites = [
   { width: 128, sets: 4 },
   { width: 512, sets: 4 },

@@ -11,8 +11,8 @@ export interface FeatureSet {
   readonly width: number
 }
 
-/** Rows of one product. Adding it to the moments costs 4 % of making it. */
-const rowsPerProduct = 1024
+/** Rows of one product: so many that making it takes far longer than adding it to the moments. */
+const rowsPerProduct = 2048
 
 /** Accumulate the moments of two models' features over the same tokens, for several feature sets at once.
  *

@@ -78,9 +78,7 @@ export class CrossMoments {
     const leftOffset = this.#a.add(a.data)
     const rightOffset = this.#b.add(b.data)
     const { product } = await this.#program.run(new Map(), { left: a, right: b, leftOffset, rightOffset })
-    const values = product!.data
-    const cross = this.#cross
-    for (let i = 0; i < cross.length; i++) cross[i]! += values[i]!
+    addTo(this.#cross, product!.data)
     this.#count += rows
   }
 
@@ -106,4 +104,8 @@ export class CrossMoments {
       covariance,
     }
   }
+}
+
+function addTo(sums: Float64Array, values: Float32Array): void {
+  for (let i = 0; i < sums.length; i++) sums[i]! += values[i]!
 }

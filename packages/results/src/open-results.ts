@@ -46,12 +46,14 @@ export class Results {
 
   /** Insert rows in one transaction, replacing those of the same key: ingesting twice changes nothing.
    *
-   *  @throws {TypeError} when a row lacks a field or has one of another type; nothing is inserted then.
+   *  When it throws, nothing was inserted.
+   *  @throws {TypeError} when a row lacks a field or has one of another type.
+   *  @throws {UserError} when the file cannot be written.
    */
   async ingest(rows: ResultRows): Promise<void> {
     checkRows(rows)
     await this.#exclusively(() =>
-      inTransaction(this.#connection, () => ingestRows(this.#duckdb, this.#connection, rows)),
+      inTransaction(this.#connection, this.path, () => ingestRows(this.#duckdb, this.#connection, rows)),
     )
   }
 
@@ -109,13 +111,15 @@ export async function openResults(path: string, options: OpenResultsOptions = {}
   const { readOnly = false, waitMs = 10_000 } = options
   const absolute = resolve(path)
   if (readOnly) requireResults(absolute)
-  else await mkdir(dirname(absolute), { recursive: true })
+  else await createFolder(dirname(absolute))
   const duckdb = await import('@duckdb/node-api')
   const access = { access_mode: readOnly ? 'READ_ONLY' : 'READ_WRITE' }
   const instance = await openDatabase(duckdb, absolute, access, waitMs)
   const connection = await instance.connect()
   try {
-    await exclusively(absolute, () => inTransaction(connection, () => ensureSchema(connection, absolute, readOnly)))
+    await exclusively(absolute, () =>
+      inTransaction(connection, absolute, () => ensureSchema(connection, absolute, readOnly)),
+    )
   } catch (error) {
     connection.closeSync()
     instance.closeSync()
@@ -134,6 +138,20 @@ export function requireResults(path: string): void {
   }
 }
 
+async function createFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true })
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new UserError(
+      `The folder ${folder} for results cannot be made (${reason}): choose another with ISTHMUS_HOME`,
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
 async function ensureSchema(connection: DuckDBConnection, path: string, readOnly: boolean): Promise<void> {
   const found = await readSchemaVersion(connection)
   if (found === schemaVersion) return
@@ -143,13 +161,23 @@ async function ensureSchema(connection: DuckDBConnection, path: string, readOnly
   )
 }
 
-async function inTransaction(connection: DuckDBConnection, task: () => Promise<void>): Promise<void> {
+async function inTransaction(connection: DuckDBConnection, path: string, task: () => Promise<void>): Promise<void> {
   await connection.run('begin')
   try {
     await task()
-    await connection.run('commit')
   } catch (error) {
     await connection.run('rollback')
     throw error
+  }
+  try {
+    await connection.run('commit')
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new UserError(
+      `${path} could not be written (${reason}): free the disk, and run the study again from the cache`,
+      {
+        cause: error,
+      },
+    )
   }
 }

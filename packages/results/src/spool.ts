@@ -27,7 +27,7 @@ export function resultsPath(directory: string): string {
 
 /** Put rows into the database of a home folder, after those that wait in its spool.
  *
- *  A process that cannot open the database leaves its rows in `spool/<SHA-256 of the file>.json` and says so in the
+ *  A process that cannot open or write the database leaves its rows in `spool/<SHA-256 of the file>.json` and says so in the
  *  report; the next `recordRows` or `ingestSpool` takes them in. With no rows given and none waiting, nothing is opened.
  *
  *  @param directory The home folder (`.isthmus`), created when missing.
@@ -42,19 +42,18 @@ export async function recordRows(
   checkRows(rows)
   const empty = tablesOfRows.every(({ list }) => !rows[list]?.length)
   if (empty && (await spooledFiles(directory)).length === 0) return { ingested: 0, notices: [] }
-  let results: Results
   try {
-    results = await openResults(resultsPath(directory), { waitMs: options.waitMs ?? 2_000 })
+    const results = await openResults(resultsPath(directory), { waitMs: options.waitMs ?? 2_000 })
+    try {
+      return await ingestWithSpool(results, directory, rows)
+    } finally {
+      await results.close()
+    }
   } catch (error) {
     if (!(error instanceof UserError)) throw error
     if (empty) return { ingested: 0, notices: [`${error.message}. Results still wait in ${spoolPath(directory)}`] }
     const file = await spoolRows(directory, rows)
     return { ingested: 0, notices: [`${error.message}. The results wait in ${file}: the next command takes them in`] }
-  }
-  try {
-    return await ingestWithSpool(results, directory, rows)
-  } finally {
-    await results.close()
   }
 }
 

@@ -83,7 +83,6 @@ describe('openResults', () => {
   it('inserts nothing of a bundle that fails', () =>
     inTemporaryFolder(async (folder) => {
       const results = await openResults(join(folder, 'results.duckdb'))
-      await results.query(`create table full_disk as select 1`)
       await results.query(`drop table artifact`)
       await expect(results.ingest(oneOfEach)).rejects.toThrow('artifact')
       expect(await results.query('select count(*) as n from curve_point')).toEqual([{ n: 0 }])
@@ -138,6 +137,9 @@ describe('openResults', () => {
       await writeFile(text, 'not a database '.repeat(1000))
       await expect(openResults(text)).rejects.toThrow(
         `${text} is not a DuckDB file that this version reads: move it away, and the next run rebuilds it from the cache`,
+      )
+      await expect(openResults(join(text, 'results.duckdb'))).rejects.toThrow(
+        /^The folder .*text\.duckdb for results cannot be made \(EEXIST: .*\): choose another with ISTHMUS_HOME$/,
       )
       const old = join(folder, 'old.duckdb')
       const results = await openResults(old)

@@ -1,7 +1,9 @@
-import { fork } from 'node:child_process'
+import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
 import { UserError } from '@isthmus/tensor'
 import { describe, expect, it } from 'vitest'
 import { ingestSpool, openResults, recordRows, resultsPath } from '../src/index.ts'
@@ -122,6 +124,27 @@ describe('recordRows', () => {
       await expect(refused).rejects.toThrow(
         /^The results could be written neither to the database nor to .*spool \(.*\): free the disk, and run the study again from the cache$/,
       )
+    }))
+
+  it('says so on a full disk, and leaves the database as it was', () =>
+    inTemporaryFolder(async (folder) => {
+      await recordRows(folder, oneOfEach)
+      const before = await contents(folder)
+      const script = fileURLToPath(new URL('./record-many-rows.ts', import.meta.url))
+      // `ulimit -f` stands for the full disk: a write past it fails.
+      const child = spawn('sh', [
+        '-c',
+        'ulimit -f 2600 && exec "$0" --import tsx "$@"',
+        process.execPath,
+        script,
+        folder,
+      ])
+      const [output] = await Promise.all([text(child.stdout), once(child, 'exit')])
+      expect(output).toMatch(
+        /^UserError: The results could be written neither to the database nor to .*spool \(EFBIG: file too large.*\): free the disk, and run the study again from the cache$/m,
+      )
+      expect(await contents(folder)).toBe(before)
+      expect(await readdir(join(folder, 'spool'))).toEqual([])
     }))
 
   it('opens nothing when there is nothing to record', () =>
