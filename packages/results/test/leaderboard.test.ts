@@ -196,7 +196,7 @@ describe('leaderboard', () => {
   })
 
   it('covers the truth with the interval over seeds, and not with the naive one over pairs', async () => {
-    // Pair value = 10 + u_A + u_B + e: five seeds, u of variance 1, e of variance ¼. Each study is one replicate.
+    // Pair value = 20 + u_A + u_B + e: five seeds, u of variance 1, e of variance ¼. Each study is one replicate.
     const random = randomNumbers(20)
     const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
     const replicates = 400
