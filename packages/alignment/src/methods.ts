@@ -30,20 +30,27 @@ const optionNames: Readonly<Record<string, keyof MatcherOptions>> = { qk: 'separ
 
 /** A merge type of the paper: matchers for different components, whose permutations are applied together. */
 export interface AlignmentMethod {
-  /** The canonical name, e.g. `ffn+attention/head-perm/qk`; `vanilla` aligns nothing. */
+  /** The canonical name, one for each method, e.g. `ffn+attention/head-perm/qk`; `vanilla` aligns nothing. */
   readonly name: string
   readonly symmetry: 'kept' | 'broken'
   readonly steps: readonly { readonly matcher: Matcher; readonly options: MatcherOptions }[]
 }
 
-/** Read a method's name: `vanilla`, an alias, or matchers joined by `+`, each with its options after a slash.
+/** Read a method's name: `vanilla`, or matchers and aliases joined by `+`, each with its options after a slash.
  *
+ *  `head-perm/qk` is `ffn+attention/head-perm/qk`; the order of the parts does not matter.
  *  @throws {UserError} naming the part that is unknown or contradictory, and what there is.
  */
 export function alignmentMethod(name: string): AlignmentMethod {
-  const canonical = methodAliases[name] ?? name
-  if (canonical === 'vanilla') return { name: canonical, symmetry: 'kept', steps: [] }
-  const steps = canonical.split('+').map((term) => parseTerm(term, name))
+  if (name === 'vanilla') return { name, symmetry: 'kept', steps: [] }
+  const terms = name.split('+')
+  if (terms.includes('vanilla')) {
+    throw new UserError(`method '${name}' joins vanilla, which aligns nothing, with other parts; leave one of them out`)
+  }
+  const steps = terms
+    .flatMap(expandAlias)
+    .map((term) => parseTerm(term, name))
+    .sort((a, b) => matchers.indexOf(a.matcher) - matchers.indexOf(b.matcher))
   for (const { matcher } of steps) {
     const rivals = steps.filter((step) => step.matcher.component === matcher.component)
     if (rivals.length > 1) {
@@ -51,7 +58,7 @@ export function alignmentMethod(name: string): AlignmentMethod {
     }
   }
   const broken = steps.some(({ matcher }) => matcher.symmetry === 'broken')
-  return { name: canonical, symmetry: broken ? 'broken' : 'kept', steps }
+  return { name: steps.map(stepName).join('+'), symmetry: broken ? 'broken' : 'kept', steps }
 }
 
 /** The feature sets that a method correlates, each once. */
@@ -65,22 +72,29 @@ export function align(method: AlignmentMethod, context: MatchingContext): Alignm
   return new Map(method.steps.flatMap(({ matcher, options }) => [...matcher.match(context, options)]))
 }
 
+function expandAlias(term: string): string[] {
+  const [alias] = term.split('/')
+  if (!Object.hasOwn(methodAliases, alias!)) return [term]
+  return `${methodAliases[alias!]}${term.slice(alias!.length)}`.split('+')
+}
+
+function stepName({ matcher, options }: AlignmentMethod['steps'][number]): string {
+  const chosen = Object.keys(optionNames).filter((name) => options[optionNames[name]!])
+  return [matcher.id, ...chosen].join('/')
+}
+
 function parseTerm(term: string, name: string): AlignmentMethod['steps'][number] {
-  const matcher = matchers
+  const [matcher] = matchers
     .filter(({ id }) => term === id || term.startsWith(`${id}/`))
-    .sort((a, b) => b.id.length - a.id.length)[0]
+    .sort((a, b) => b.id.length - a.id.length)
   if (matcher === undefined) {
     const known = ['vanilla', ...Object.keys(methodAliases), ...matchers.map(({ id }) => id)].join(', ')
     throw new UserError(`method '${name}' has an unknown part '${term}'; there are ${known}, joined by +`)
   }
-  const written = term
-    .slice(matcher.id.length + 1)
-    .split('/')
-    .filter(Boolean)
+  const written = term === matcher.id ? [] : term.slice(matcher.id.length + 1).split('/')
   for (const option of written) {
-    const key = optionNames[option]
-    if (key === undefined || !matcher.options.includes(key)) {
-      const known = Object.keys(optionNames).filter((other) => matcher.options.includes(optionNames[other]!))
+    const known = Object.keys(optionNames).filter((other) => matcher.options.includes(optionNames[other]!))
+    if (!known.includes(option)) {
       throw new UserError(
         `method '${name}': ${matcher.id} has no option '${option}'; it has ${known.join(', ') || 'none'}`,
       )

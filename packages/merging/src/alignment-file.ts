@@ -1,6 +1,6 @@
 import type { Alignment } from '@isthmus/alignment'
 import { openSafetensors, writeSafetensors } from '@isthmus/checkpoint'
-import { permutation, UserError } from '@isthmus/tensor'
+import { type Permutation, permutation, UserError } from '@isthmus/tensor'
 
 /** Write an alignment as safetensors: one I32 permutation `[size]` under each axis's name, `B'[i] = B[π[i]]`.
  *
@@ -17,7 +17,7 @@ export async function writeAlignment(
     shape: [indices.length],
     data: indices,
   }))
-  await writeSafetensors(path, tensors, { format: 'isthmus-permutations', ...metadata })
+  await writeSafetensors(path, tensors, { ...metadata, format: 'isthmus-permutations' })
 }
 
 /** Read an alignment that `writeAlignment` wrote.
@@ -27,15 +27,18 @@ export async function writeAlignment(
 export async function readAlignment(path: string): Promise<Alignment> {
   await using file = await openSafetensors(path)
   if (file.metadata.format !== 'isthmus-permutations') {
-    throw new UserError(`${path} holds no permutations: its format is ${file.metadata.format ?? 'not given'}`)
+    throw new UserError(
+      `${path} holds no permutations: its format is ${file.metadata.format ?? 'not given'}, but isthmus-permutations ` +
+        'is needed, as a merged folder has in its permutations.safetensors',
+    )
   }
-  const alignment = new Map()
+  const alignment = new Map<string, Permutation>()
   for (const name of file.tensors.keys()) {
     const { data } = await file.readInt32(name)
     try {
       alignment.set(name, permutation(data))
     } catch (cause) {
-      throw new UserError(`${path}: '${name}' is ${(cause as Error).message}`, { cause })
+      throw new UserError(`${path}: '${name}' is ${(cause as Error).message}; align the models again`, { cause })
     }
   }
   return alignment

@@ -1,6 +1,6 @@
 import type { Alignment } from '@isthmus/alignment'
-import type { Symmetries } from '@isthmus/model'
-import { isIdentity, type Permutation, permuteAxis, UserError } from '@isthmus/tensor'
+import { type ParameterAxis, permuteMember, type Symmetries } from '@isthmus/model'
+import { isIdentity, type Permutation, UserError } from '@isthmus/tensor'
 import type { ParameterReader } from './parameter-reader.ts'
 
 /** Move a model into another's space: read its parameters with every axis of an alignment permuted.
@@ -13,7 +13,7 @@ import type { ParameterReader } from './parameter-reader.ts'
  *  @throws {UserError} naming an axis of the alignment that the graph does not have, or one of another size.
  */
 export function applyAlignment(read: ParameterReader, symmetries: Symmetries, alignment: Alignment): ParameterReader {
-  const permutations = new Map<string, { axis: number; permutation: Permutation }[]>()
+  const permutations = new Map<string, { member: ParameterAxis; permutation: Permutation }[]>()
   for (const [name, permutation] of alignment) {
     const axis = symmetries.axes.find((candidate) => candidate.name === name)
     if (axis === undefined || axis.size !== permutation.length) {
@@ -26,12 +26,12 @@ export function applyAlignment(read: ParameterReader, symmetries: Symmetries, al
     if (isIdentity(permutation)) continue
     for (const member of axis.members) {
       const steps = permutations.get(member.parameter) ?? []
-      steps.push({ axis: member.axis, permutation })
+      steps.push({ member, permutation })
       permutations.set(member.parameter, steps)
     }
   }
   return async (name) => {
     const steps = permutations.get(name) ?? []
-    return steps.reduce((value, step) => permuteAxis(value, step.axis, step.permutation), await read(name))
+    return steps.reduce((value, step) => permuteMember(value, step.member, step.permutation), await read(name))
   }
 }

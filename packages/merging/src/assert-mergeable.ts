@@ -1,6 +1,6 @@
 import type { Checkpoint } from '@isthmus/checkpoint'
 import type { Graph } from '@isthmus/model'
-import { ShapeError } from '@isthmus/tensor'
+import { ShapeError, UserError } from '@isthmus/tensor'
 
 /** A checkpoint with the graph that its config describes. */
 export interface OpenedModel {
@@ -10,21 +10,22 @@ export interface OpenedModel {
 
 /** Check that two checkpoints hold what their graphs need, and that they can be averaged tensor by tensor.
  *
+ *  Equal shapes are not enough: models that differ in the number of heads or in an activation have the same tensors, but
+ *  what is between them is neither.
  *  @throws {ShapeError} naming the first tensor that is missing or has another shape than its config says, or that
  *    differs between the two, with both files and shapes.
+ *  @throws {UserError} naming the two architectures, or the first operation that differs between the two.
  */
 export function assertMergeable(a: OpenedModel, b: OpenedModel): void {
   for (const model of [a, b]) assertComplete(model)
-  const [left, right] = [parameterShapes(a.graph), parameterShapes(b.graph)]
-  for (const [name, shape] of left) {
-    const other = right.get(name)
-    if (other === shape && a.graph.architecture === b.graph.architecture) continue
-    const found = other === undefined ? 'no such tensor' : `[${other}]`
-    throw new ShapeError(
-      `models of different shapes cannot be merged: ${name} is [${shape}] in ${a.checkpoint.name} and ${found} in ` +
-        `${b.checkpoint.name}; choose checkpoints of one architecture and size`,
+  if (a.graph.architecture !== b.graph.architecture) {
+    throw new UserError(
+      `models of different architectures cannot be merged: ${a.checkpoint.name} is ${a.graph.architecture}, and ` +
+        `${b.checkpoint.name} is ${b.graph.architecture}; choose checkpoints of one architecture and size`,
     )
   }
+  assertSameShapes(a, b)
+  assertSameOperations(a, b)
 }
 
 function assertComplete({ checkpoint, graph }: OpenedModel): void {
@@ -35,6 +36,32 @@ function assertComplete({ checkpoint, graph }: OpenedModel): void {
     throw new ShapeError(
       `${checkpoint.name}: config.json asks for ${name} of shape [${shape.join(', ')}], but ${found}; ` +
         'the weights and the config are of different models',
+    )
+  }
+}
+
+function assertSameShapes(a: OpenedModel, b: OpenedModel): void {
+  const [left, right] = [parameterShapes(a.graph), parameterShapes(b.graph)]
+  const describe = (shape: string | undefined) => (shape === undefined ? 'no such tensor' : `[${shape}]`)
+  for (const name of new Set([...left.keys(), ...right.keys()])) {
+    if (left.get(name) === right.get(name)) continue
+    throw new ShapeError(
+      `models of different shapes cannot be merged: ${name} is ${describe(left.get(name))} in ${a.checkpoint.name} ` +
+        `and ${describe(right.get(name))} in ${b.checkpoint.name}; choose checkpoints of one architecture and size`,
+    )
+  }
+}
+
+function assertSameOperations(a: OpenedModel, b: OpenedModel): void {
+  const others = new Map(b.graph.nodes.map((node) => [node.output, node]))
+  for (const node of a.graph.nodes) {
+    const fields = new Map(Object.entries(node))
+    const theirs = new Map(Object.entries(others.get(node.output) ?? {}))
+    const differing = [...fields.keys(), ...theirs.keys()].find((field) => fields.get(field) !== theirs.get(field))
+    if (differing === undefined) continue
+    throw new UserError(
+      `models that compute differently cannot be merged: ${node.output} has ${differing} ${fields.get(differing)} in ` +
+        `${a.checkpoint.name} and ${theirs.get(differing)} in ${b.checkpoint.name}; choose checkpoints whose configs agree`,
     )
   }
 }

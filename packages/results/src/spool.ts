@@ -18,6 +18,8 @@ export interface SpoolReport {
 export interface RecordRowsOptions {
   /** How long to wait for the database before leaving the rows in the spool, in milliseconds. Default 2,000. */
   readonly waitMs?: number
+  /** Called with the open database once the rows are in it, to read from it without opening it again. */
+  readonly afterwards?: (results: Results) => Promise<void>
 }
 
 /** Where the results of a home folder are. */
@@ -45,7 +47,9 @@ export async function recordRows(
   try {
     const results = await openResults(resultsPath(directory), { waitMs: options.waitMs ?? 2_000 })
     try {
-      return await ingestWithSpool(results, directory, rows)
+      const report = await ingestWithSpool(results, directory, rows)
+      await options.afterwards?.(results)
+      return report
     } finally {
       await results.close()
     }

@@ -28,7 +28,8 @@ export interface Comparison {
 
 /** How far apart two figures may be, and why. */
 export const bounds = {
-  /** Of mean diagonal correlations. Both sides take features in f32, so that rounding alone, some 1e-8, remains. */
+  /** Of mean diagonal correlations. They agree to 5e-9, the rounding of f32 features: where the released code ran there
+   *  was no autocast to half precision. */
   diagonal: 1e-6,
   /** Of the mean correlations that their permutation and ours reach, both by our matrix. Where permutations differ, this
    *  says that they are a near tie: closer than the rounding of features can tell. */
@@ -40,17 +41,22 @@ export const bounds = {
   lossOfOurs: 1e-3,
 } as const
 
-/** Compute everything that the released code was asked for, on its own tokens and masks, and put it beside its figures. */
+/** Compute what the released code computed, on its own tokens and masks, and put it beside its figures.
+ *
+ *  @param correlations Of `correlateModels`.
+ */
 export async function compareReleasedCode(
   engine: Engine,
   released: ReleasedCode,
+  correlations: ReadonlyMap<string, CrossCorrelation>,
   a: Checkpoint,
   b: Checkpoint,
 ): Promise<Comparison[]> {
-  const correlations = await correlateModels(engine, released, a, b)
   const graph = graphOf(a.config, a.name, { padding: false })
   const group = symmetries(graph)
   const program = await engine.compile(graph, { outputs: ['negativeLogLikelihood'] })
+  const weightsOfA = await readWeights((name) => a.read(name), program.parameters)
+  const lossOfA = await trainerLoss(program, weightsOfA, released.blocks, released.batchSizes)
   const comparisons: Comparison[] = []
   for (const result of released.results) {
     const method = alignmentMethod(result.method)
@@ -58,7 +64,7 @@ export async function compareReleasedCode(
     const ours = align(method, { graph, symmetries: group, correlation })
     comparisons.push(
       ...compareSites(result, correlations, ours, group),
-      ...(await compareLosses(program, released, result, { a, b, ours, group })),
+      ...(await compareLosses(program, released, result, { a, b, ours, group, lossOfA })),
     )
   }
   await program.dispose()
@@ -100,31 +106,24 @@ function compareSites(
     const own = alignment.get(group.axisOfTap(tap)!.name)!
     const diagonal = (pairing: Permutation | null) => meanDiagonal(matrix, rows, pairing)
     const differing = own.filter((feature, i) => feature !== permutation[i]).length
+    const row = (
+      quantity: string,
+      theirs: number,
+      pairing: Permutation | null,
+      bound: number,
+      note = '',
+    ): Comparison => ({
+      method,
+      quantity: `${quantity}, ${tap}`,
+      theirs,
+      ours: diagonal(pairing),
+      bound,
+      note,
+    })
     return [
-      {
-        method,
-        quantity: `diagonal before, ${tap}`,
-        theirs: diagonalBefore,
-        ours: diagonal(null),
-        bound: bounds.diagonal,
-        note: '',
-      },
-      {
-        method,
-        quantity: `diagonal after, ${tap}`,
-        theirs: diagonalAfter,
-        ours: diagonal(own),
-        bound: bounds.diagonal,
-        note: '',
-      },
-      {
-        method,
-        quantity: `tie of permutations, ${tap}`,
-        theirs: diagonal(permutation),
-        ours: diagonal(own),
-        bound: bounds.tie,
-        note: `${differing} of ${rows} entries differ`,
-      },
+      row('diagonal before', diagonalBefore, null, bounds.diagonal),
+      row('diagonal after', diagonalAfter, own, bounds.diagonal),
+      row('tie of π', diagonal(permutation), own, bounds.tie, `${differing} of ${rows} entries of π differ`),
     ]
   })
 }
@@ -133,36 +132,37 @@ async function compareLosses(
   program: Program,
   released: ReleasedCode,
   result: ReleasedResult,
-  { a, b, ours, group }: { a: Checkpoint; b: Checkpoint; ours: Alignment; group: Symmetries },
+  { a, b, ours, group, lossOfA }: { a: Checkpoint; b: Checkpoint; ours: Alignment; group: Symmetries; lossOfA: number },
 ): Promise<Comparison[]> {
   const lossesWith = async (alignment: Alignment) => {
     const aligned = applyAlignment((name) => b.read(name), group, alignment)
     const losses: number[] = []
     for (const lambda of released.lambdas) {
+      if (lambda === 1) {
+        losses.push(lossOfA)
+        continue
+      }
       const weights = await interpolate((name) => a.read(name), aligned, lambda, program.parameters)
       losses.push(await trainerLoss(program, weights, released.blocks, released.batchSizes))
     }
     return losses
   }
   const theirs = releasedAlignment(result, group)
-  const same = sameAlignment(ours, theirs)
+  const rows = (permutations: string, losses: readonly number[], bound: number): Comparison[] =>
+    released.lambdas.map((lambda, i) => ({
+      method: result.method,
+      quantity: `loss at λ = ${lambda}`,
+      theirs: result.losses[i]!,
+      ours: losses[i]!,
+      bound,
+      note: permutations,
+    }))
   const withTheirs = await lossesWith(theirs)
-  const withOurs = same ? withTheirs : await lossesWith(ours)
-  const note = same ? 'the same permutations' : ''
-  return released.lambdas.flatMap((lambda, i): Comparison[] => {
-    const figures = { method: result.method, theirs: result.losses[i]! }
-    const at = `λ = ${lambda}`
-    return [
-      {
-        ...figures,
-        quantity: `loss with theirs, ${at}`,
-        ours: withTheirs[i]!,
-        bound: bounds.lossOfTheirs,
-        note: '',
-      },
-      { ...figures, quantity: `loss with ours, ${at}`, ours: withOurs[i]!, bound: bounds.lossOfOurs, note },
-    ]
-  })
+  if (sameAlignment(ours, theirs)) return rows('', withTheirs, bounds.lossOfTheirs)
+  return [
+    ...rows('with their permutations', withTheirs, bounds.lossOfTheirs),
+    ...rows('with our permutations', await lossesWith(ours), bounds.lossOfOurs),
+  ]
 }
 
 function sameAlignment(a: Alignment, b: Alignment): boolean {

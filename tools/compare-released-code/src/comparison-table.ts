@@ -27,6 +27,6 @@ export function comparisonTable(comparisons: readonly Comparison[]): string {
 
 function verdictOf(comparisons: readonly Comparison[]): string {
   const differing = comparisons.filter((comparison) => !agrees(comparison)).length
-  if (differing === 0) return `All ${comparisons.length} figures agree with the released code's within their bounds.`
-  return `${differing} of ${comparisons.length} figures differ from the released code's by more than their bounds.`
+  if (differing === 0) return `All ${comparisons.length} figures agree with the released code’s within their bounds.`
+  return `${differing} of ${comparisons.length} figures differ from the released code’s by more than their bounds.`
 }

@@ -27,6 +27,8 @@ export interface ReleasedResult {
   readonly method: string
   /** By tap: the permutation, and the mean of the correlation matrix's diagonal before and after it. */
   readonly sites: ReadonlyMap<string, { permutation: Permutation; diagonalBefore: number; diagonalAfter: number }>
+  /** Of the features that the MLM head's decoder reads: computed for every merge type but `vanilla`, applied for none. */
+  readonly headPermutation: Permutation | null
   /** At each of `lambdas`. */
   readonly losses: readonly number[]
 }
@@ -64,7 +66,8 @@ export async function readReleasedCode(folder: string): Promise<ReleasedCode> {
         [tap, { permutation: found, diagonalBefore: diag_before[site]!, diagonalAfter: diag_after[site]! }],
       ] as const
     })
-    return { config, method, sites: new Map(sites), losses: json.eval[config]!.clean!.loss }
+    const headPermutation = permutations.get(`${config}|cls.predictions.decoder:in`) ?? null
+    return { config, method, sites: new Map(sites), headPermutation, losses: json.eval[config]!.clean!.loss }
   })
   return {
     sentences: cut((await tokens.readInt32('ids')).data, (await tokens.readInt32('lengths')).data),
@@ -76,7 +79,7 @@ export async function readReleasedCode(folder: string): Promise<ReleasedCode> {
 }
 
 /** All permutations by `config|site`, `B'[i] = B[π(i)]`. */
-export async function readPermutations(folder: string): Promise<ReadonlyMap<string, Permutation>> {
+async function readPermutations(folder: string): Promise<ReadonlyMap<string, Permutation>> {
   await using file = await openSafetensors(join(folder, 'permutations.safetensors'))
   const permutations = new Map<string, Permutation>()
   for (const name of file.tensors.keys()) permutations.set(name, permutation((await file.readInt32(name)).data))
@@ -94,8 +97,8 @@ export function releasedAlignment({ sites }: ReleasedResult, symmetries: Symmetr
   )
 }
 
-/** The tap where a site's features are read: a layer's input as the released code names it. Null for the MLM head's,
- *  whose permutation the released code computes for every merge type, and applies for none of these. */
+/** The tap where the features of a site are read, which the released code names as the input of a layer. Null for the
+ *  MLM head's. */
 function tapOf(site: string): string | null {
   const match = /layer\.(\d+)\.(attention\.)?output\.dense:in$/.exec(site)
   return match && `${match[2] === undefined ? 'ffn' : 'attention'}.${match[1]}`

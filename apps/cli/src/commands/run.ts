@@ -1,5 +1,5 @@
 import type { RunResult } from '@isthmus/dataflow'
-import { leaderboard, openResults, recordRows } from '@isthmus/results'
+import { type LeaderboardRow, leaderboard, recordRows } from '@isthmus/results'
 import { runStudy } from '@isthmus/study'
 import { UserError } from '@isthmus/tensor'
 import packageJson from '../../package.json' with { type: 'json' }
@@ -19,10 +19,14 @@ export async function runCommand(
   process.stderr.write(`${study.name}: ${study.title}\n`)
   const home = isthmusHome()
   const { result, rows } = await computeStudy(study, resolvePath, options.jobs)
-  const report = await recordRows(home.directory, rows)
-  for (const notice of report.notices) process.stderr.write(`${notice}\n`)
+  let board: LeaderboardRow[] = []
+  const { notices } = await recordRows(home.directory, rows, {
+    async afterwards(results) {
+      if (rows.curvePoints?.length) board = await leaderboard(results, { study: study.name })
+    },
+  })
+  for (const notice of notices) process.stderr.write(`${notice}\n`)
   process.stderr.write(`${summary(result, (performance.now() - start) / 1000)}\n`)
-  const board = rows.curvePoints?.length ? await readLeaderboard(home.results, study.name) : []
   if (options.json === true) {
     const { counts, interrupted, seconds } = result
     process.stdout.write(
@@ -47,15 +51,6 @@ async function computeStudy(
     return await runStudy(study, { cache, executor, signal, resolvePath, onEvent, version: packageJson.version })
   } finally {
     progress.stop()
-  }
-}
-
-async function readLeaderboard(path: string, study: string) {
-  const results = await openResults(path, { readOnly: true })
-  try {
-    return await leaderboard(results, { study })
-  } finally {
-    await results.close()
   }
 }
 

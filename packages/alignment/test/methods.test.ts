@@ -1,0 +1,281 @@
+import { drawSymmetry, type Graph, keepsFunction, randomParameters, symmetries } from '@isthmus/model'
+import {
+  identityPermutation,
+  type Permutation,
+  permutation,
+  permuteAxis,
+  type Tensor,
+  UserError,
+} from '@isthmus/tensor'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  type Alignment,
+  align,
+  alignmentMethod,
+  matchers,
+  matchInsideHeads,
+  methodAliases,
+  methodFeatureSets,
+} from '../src/index.ts'
+import { type BertSizes, bertSizes, correlateInterpreted, randomCorrelations, smallBert } from './random-bert.ts'
+
+/** Every method that there is: at most one matcher for each component, each with and without its option. */
+const termsOf = (component: string) =>
+  matchers
+    .filter((matcher) => matcher.component === component)
+    .flatMap(({ id, options }) => [id, ...(options.includes('separateQueryKey') ? [`${id}/qk`] : [])])
+const attentionTerms = termsOf('attention')
+const methodNames = [
+  'vanilla',
+  ...termsOf('ffn'),
+  ...attentionTerms,
+  ...termsOf('ffn').flatMap((ffn) => attentionTerms.map((attention) => `${ffn}+${attention}`)),
+]
+
+/** Align a random BERT by a method, from random correlations. */
+function randomAlignment(name: string, sizes: fc.Arbitrary<BertSizes> = bertSizes) {
+  const method = alignmentMethod(name)
+  return sizes.chain((size) => {
+    const graph = smallBert(size)
+    return randomCorrelations(methodFeatureSets(method, graph)).map((correlations) => {
+      const group = symmetries(graph)
+      const context = { graph, symmetries: group, correlation: (set: string) => correlations.get(set)! }
+      return { size, group, correlations, alignment: align(method, context) }
+    })
+  })
+}
+
+describe('align', () => {
+  const kept = methodNames.filter((name) => alignmentMethod(name).symmetry === 'kept')
+
+  it.each(kept)('stays in the symmetry group: %s', (name) => {
+    fc.assert(
+      fc.property(randomAlignment(name), ({ group, alignment }) => {
+        expect(keepsFunction(group, alignment)).toEqual({ kept: true })
+      }),
+    )
+  })
+
+  it.each(methodNames.filter((name) => !kept.includes(name)))('leaves the symmetry group: %s', (name) => {
+    const generic = fc.record({
+      layers: fc.constant(1),
+      numHeads: fc.integer({ min: 3, max: 4 }),
+      headSize: fc.integer({ min: 3, max: 4 }),
+      intermediateSize: fc.constant(3),
+    })
+    fc.assert(
+      fc.property(randomAlignment(name, generic), ({ group, alignment }) => {
+        expect(keepsFunction(group, alignment)).toEqual({
+          kept: false,
+          reason: "the permutation of 'queryKey.0' mixes features of different heads.",
+        })
+      }),
+      // One in some hundred random permutations of this size keeps heads together: the draws are fixed.
+      { seed: 2024, numRuns: 25 },
+    )
+  })
+
+  it('permutes the axes of its components, and no other', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...methodNames).chain((name) => randomAlignment(name).map((result) => ({ name, ...result }))),
+        ({ name, size, alignment }) => {
+          const layers = [...Array(size.layers).keys()]
+          const ffn = name.includes('ffn') ? layers.map((layer) => `ffn.${layer}`) : []
+          const moves = name.includes('attention') && !name.includes('identity')
+          const attention = moves ? layers.flatMap((layer) => [`attention.${layer}`, `queryKey.${layer}`]) : []
+          expect([...alignment.keys()].sort()).toEqual([...attention, ...ffn].sort())
+        },
+      ),
+    )
+  })
+
+  it('gives query and key the permutation of value and context, unless they have one of their own', () => {
+    fc.assert(
+      fc.property(
+        fc
+          .constantFrom('attention/head-perm', 'attention/monotonic', 'attention/ignore-heads')
+          .chain((name) => randomAlignment(name)),
+        ({ size, alignment }) => {
+          for (let layer = 0; layer < size.layers; layer++) {
+            expect(alignment.get(`queryKey.${layer}`)).toEqual(alignment.get(`attention.${layer}`))
+          }
+        },
+      ),
+    )
+  })
+
+  it.each(['attention/head-perm/qk', 'attention/monotonic/qk'])(
+    'matches query and key inside the same heads by features of their own: %s',
+    (name) => {
+      fc.assert(
+        fc.property(randomAlignment(name), ({ size, alignment, correlations }) => {
+          for (let layer = 0; layer < size.layers; layer++) {
+            const outer = headsOf(alignment.get(`attention.${layer}`)!, size)
+            const queryKey = alignment.get(`queryKey.${layer}`)!
+            expect(headsOf(queryKey, size)).toEqual(outer)
+            const { inner } = matchInsideHeads(correlations.get(`queryKey.${layer}`)!, outer)
+            expect([...queryKey].map((i) => i % size.headSize)).toEqual(inner.flatMap((p) => [...p]))
+          }
+        }),
+      )
+    },
+  )
+
+  it.each(['attention/monotonic', 'attention/monotonic/qk'])('leaves the heads in order: %s', (name) => {
+    fc.assert(
+      fc.property(randomAlignment(name), ({ size, alignment }) => {
+        for (const p of alignment.values()) expect(headsOf(p, size)).toEqual(identityPermutation(size.numHeads))
+      }),
+    )
+  })
+})
+
+/** Which head of B each head of A takes, by its first feature. */
+function headsOf(p: Permutation, { headSize }: BertSizes): Permutation {
+  return permutation(p.filter((_, i) => i % headSize === 0).map((feature) => Math.floor(feature / headSize)))
+}
+
+type Parameters = ReadonlyMap<string, Tensor<Float64Array>>
+
+describe('a planted permutation', () => {
+  const sizes = { layers: 2, numHeads: 3, headSize: 3, intermediateSize: 8 }
+  const graph = smallBert(sizes)
+  const a = randomParameters(graph, 1)
+
+  it.each([
+    ['ffn', ['ffn.0', 'ffn.1']],
+    ['head-perm/qk', ['ffn.0', 'ffn.1', 'attention.0', 'attention.1', 'queryKey.0', 'queryKey.1']],
+    ['attention/head-perm', ['attention.0', 'attention.1']],
+    ['attention/ignore-heads', ['attention.0', 'attention.1']],
+  ])('is found from the features of a noisy, permuted copy: %s', (name, axes) => {
+    fc.assert(
+      fc.property(fc.nat(), (seed) => {
+        const found = alignNoisyCopy(name, seed)
+        for (const axis of axes) {
+          const undone = [...found.alignment.get(axis)!].map((i) => found.planted.get(axis)![i])
+          expect(undone, axis).toEqual([...undone.keys()])
+        }
+      }),
+      { seed: 2024, numRuns: 20 },
+    )
+  })
+
+  function alignNoisyCopy(name: string, seed: number) {
+    const group = symmetries(graph)
+    const planted = new Map([...drawSymmetry(group, seed)].filter(([axis]) => axis !== 'residual'))
+    const method = alignmentMethod(name)
+    const b = permuted(graph, noisy(graph, a, seed), planted)
+    const correlations = correlateInterpreted(graph, a, b, methodFeatureSets(method, graph))
+    return {
+      planted,
+      alignment: align(method, { graph, symmetries: group, correlation: (set) => correlations.get(set)! }),
+    }
+  }
+})
+
+/** Parameters with one part in a hundred of noise: no permutation, and none that a correlation could mistake for one. */
+function noisy(graph: Graph, parameters: Parameters, seed: number): Parameters {
+  const noise = randomParameters(graph, seed)
+  return new Map(
+    [...parameters].map(([name, { shape, data }]) => {
+      const { data: added } = noise.get(name)!
+      return [name, { shape, data: data.map((value, i) => value + 0.01 * added[i]!) }]
+    }),
+  )
+}
+
+function permuted(graph: Graph, parameters: Parameters, alignment: Alignment): Parameters {
+  const result = new Map(parameters)
+  for (const { name, members } of symmetries(graph).axes) {
+    const p = alignment.get(name)
+    if (p === undefined) continue
+    for (const { parameter, axis } of members) result.set(parameter, permuteAxis(result.get(parameter)!, axis, p))
+  }
+  return result
+}
+
+describe('alignmentMethod', () => {
+  it('reads canonical names as they are', () => {
+    for (const name of methodNames) expect(alignmentMethod(name).name).toBe(name)
+  })
+
+  it('reads the names of Table 1', () => {
+    expect(Object.keys(methodAliases).map((alias) => alignmentMethod(alias).name)).toEqual([
+      'ffn+attention/identity',
+      'ffn+attention/monotonic',
+      'ffn+attention/ignore-heads',
+      'ffn+attention/head-perm',
+    ])
+    expect(alignmentMethod('head-perm/qk').name).toBe('ffn+attention/head-perm/qk')
+  })
+
+  it('gives one method one name, in whatever order its parts are written', () => {
+    expect(alignmentMethod('attention/head-perm/qk/qk+ffn').name).toBe('ffn+attention/head-perm/qk')
+  })
+
+  it('tells what breaks the symmetry', () => {
+    const broken = methodNames.filter((name) => alignmentMethod(name).symmetry === 'broken')
+    expect(broken.length).toBeGreaterThan(0)
+    expect(broken).toEqual(methodNames.filter((name) => name.includes('ignore-heads')))
+  })
+
+  const known = ['vanilla', ...Object.keys(methodAliases), ...matchers.map(({ id }) => id)]
+  const parts = `${known.join(', ')}, joined by +`
+
+  it.each([
+    ['telepathy', `method 'telepathy' has an unknown part 'telepathy'; there are ${parts}`],
+    ['constructor', `method 'constructor' has an unknown part 'constructor'; there are ${parts}`],
+    ['', `method '' has an unknown part ''; there are ${parts}`],
+    ['ffn+', `method 'ffn+' has an unknown part ''; there are ${parts}`],
+    ['ffn+attention/none', `method 'ffn+attention/none' has an unknown part 'attention/none'; there are ${parts}`],
+    ['ffn+ffn', "method 'ffn+ffn' aligns ffn 2 times; name it once"],
+    ['ffn+head-perm', "method 'ffn+head-perm' aligns ffn 2 times; name it once"],
+    [
+      'attention/monotonic+attention/head-perm',
+      "method 'attention/monotonic+attention/head-perm' aligns attention 2 times; name it once",
+    ],
+    [
+      'vanilla+ffn',
+      "method 'vanilla+ffn' joins vanilla, which aligns nothing, with other parts; leave one of them out",
+    ],
+    ['ffn/qk', "method 'ffn/qk': ffn has no option 'qk'; it has none"],
+    ['head-perm/fast', "method 'head-perm/fast': attention/head-perm has no option 'fast'; it has qk"],
+    ['head-perm/', "method 'head-perm/': attention/head-perm has no option ''; it has qk"],
+    ['ignore-heads/qk', "method 'ignore-heads/qk': attention/ignore-heads has no option 'qk'; it has none"],
+  ])("refuses '%s'", (name, sentence) => {
+    expect(() => alignmentMethod(name)).toThrow(new UserError(sentence))
+  })
+})
+
+describe('matchers', () => {
+  it('each have a name of their own, a summary, and a reference with author, year and place', () => {
+    expect(new Set(matchers.map(({ id }) => id)).size).toBe(matchers.length)
+    for (const { id, component, summary, reference } of matchers) {
+      expect(id.split('/')[0]).toBe(component)
+      expect(summary).toMatch(/\w+ \w+/)
+      expect(reference, id).toMatch(/^[A-Z].+ \(\d{4}\), \S/)
+    }
+  })
+
+  it('ask for the features of their layers, query and key pooled', () => {
+    const graph = smallBert({ layers: 2, numHeads: 2, headSize: 2, intermediateSize: 3 })
+    expect(methodFeatureSets(alignmentMethod('head-perm/qk'), graph)).toEqual([
+      { name: 'ffn.0', taps: ['ffn.0'], width: 3 },
+      { name: 'ffn.1', taps: ['ffn.1'], width: 3 },
+      { name: 'attention.0', taps: ['attention.0'], width: 4 },
+      { name: 'queryKey.0', taps: ['query.0', 'key.0'], width: 4 },
+      { name: 'attention.1', taps: ['attention.1'], width: 4 },
+      { name: 'queryKey.1', taps: ['query.1', 'key.1'], width: 4 },
+    ])
+  })
+
+  it('ask for no correlation twice', () => {
+    const graph = smallBert({ layers: 3, numHeads: 2, headSize: 2, intermediateSize: 3 })
+    for (const name of methodNames) {
+      const names = methodFeatureSets(alignmentMethod(name), graph).map((set) => set.name)
+      expect(new Set(names).size, name).toBe(names.length)
+    }
+  })
+})

@@ -1,0 +1,68 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { CheckpointError, openSafetensors, writeSafetensors } from '@isthmus/checkpoint'
+import { type Permutation, permutation, UserError } from '@isthmus/tensor'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { readAlignment, writeAlignment } from '../src/index.ts'
+import { temporaryFolder } from './temporary-folder.ts'
+
+const permutations = fc
+  .integer({ min: 1, max: 12 })
+  .chain((size) => fc.shuffledSubarray([...Array(size).keys()], { minLength: size, maxLength: size }))
+  .map((order) => permutation(Int32Array.from(order)))
+
+const alignments = fc
+  .uniqueArray(fc.tuple(fc.constantFrom('ffn.0', 'ffn.11', 'attention.0', 'queryKey.0', 'residual'), permutations), {
+    selector: ([name]) => name,
+  })
+  .map((entries) => new Map<string, Permutation>(entries))
+
+describe('an alignment file', () => {
+  it('gives back what was written, and what was noted beside it', async () => {
+    const folder = await temporaryFolder()
+    let count = 0
+    await fc.assert(
+      fc.asyncProperty(alignments, async (alignment) => {
+        const path = join(folder, `${count++}.safetensors`)
+        await writeAlignment(path, alignment, { method: 'ffn' })
+        const read = await readAlignment(path)
+        expect(new Map([...read].sort())).toEqual(new Map([...alignment].sort()))
+        await using file = await openSafetensors(path)
+        expect(file.metadata).toEqual({ format: 'isthmus-permutations', method: 'ffn' })
+      }),
+      { numRuns: 25 },
+    )
+  })
+
+  it('with an entry that is no permutation is refused', async () => {
+    const path = join(await temporaryFolder(), 'corrupt.safetensors')
+    const corrupt = Int32Array.of(0, 2, 2, 1)
+    await writeAlignment(path, new Map([['ffn.0', corrupt as Permutation]]), {})
+    await expect(readAlignment(path)).rejects.toThrow(
+      new UserError(
+        `${path}: 'ffn.0' is not a permutation of 4: 2 occurs twice, but each of 0 to 3 must occur exactly once; align ` +
+          'the models again',
+      ),
+    )
+  })
+
+  it('with an entry of another type is refused', async () => {
+    const path = join(await temporaryFolder(), 'floats.safetensors')
+    const floats = [{ name: 'ffn.0', dtype: 'F32' as const, shape: [2], data: Float32Array.of(1, 0) }]
+    await writeSafetensors(path, floats, { format: 'isthmus-permutations' })
+    await expect(readAlignment(path)).rejects.toThrow(
+      new CheckpointError(`tensor 'ffn.0' of ${path} is stored as F32, but is read as an I32 or I64 tensor`),
+    )
+  })
+
+  it('is not a file of weights', async () => {
+    const path = fileURLToPath(new URL('../../../datasets/models/seed-1/model.safetensors', import.meta.url))
+    await expect(readAlignment(path)).rejects.toThrow(
+      new UserError(
+        `${path} holds no permutations: its format is pt, but isthmus-permutations is needed, as a merged folder has in ` +
+          'its permutations.safetensors',
+      ),
+    )
+  })
+})

@@ -1,0 +1,103 @@
+import { fileURLToPath } from 'node:url'
+import type { Alignment } from '@isthmus/alignment'
+import { Checkpoint } from '@isthmus/checkpoint'
+import type { Program } from '@isthmus/engine'
+import { onnxEngine } from '@isthmus/engine-onnx'
+import { drawSymmetry, type Graph, graphBuilder, graphOf, type Symmetries, symmetries } from '@isthmus/model'
+import { identityPermutation, type Permutation, UserError } from '@isthmus/tensor'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { applyAlignment, type EquivalenceGate, equivalenceGate, probeBatch } from '../src/index.ts'
+import { graphOfConfig, smallConfig } from './small-bert.ts'
+
+const folders = fileURLToPath(new URL('../../../datasets/models', import.meta.url))
+
+describe('equivalenceGate', () => {
+  let graph: Graph
+  let group: Symmetries
+  let program: Program
+
+  beforeAll(async () => {
+    await using model = await Checkpoint.open(`${folders}/seed-1`)
+    graph = graphOf(model.config, model.name, { padding: false })
+    group = symmetries(graph)
+    const engine = await onnxEngine.create({ executionProvider: 'cpu' })
+    program = await engine.compile(graph, { outputs: ['logits'] })
+  })
+  afterAll(() => program.dispose())
+
+  async function gateOf(seed: number, alignment: Alignment): Promise<EquivalenceGate> {
+    await using model = await Checkpoint.open(`${folders}/seed-${seed}`)
+    const read = (name: string) => model.read(name)
+    return await equivalenceGate(program, read, applyAlignment(read, group, alignment), probeBatch(graph))
+  }
+
+  it.each([1, 2, 3, 4])('passes every symmetry of seed-%i', async (seed) => {
+    for (let draw = 0; draw < 3; draw++) {
+      const gate = await gateOf(seed, drawSymmetry(group, 10 * seed + draw))
+      expect(gate.passed).toBe(true)
+      expect(gate.maxAbsLogitDifference).toBeLessThanOrEqual(1e-4)
+      expect(gate.maxAbsLogitDifference).toBeGreaterThan(0)
+    }
+  })
+
+  it('finds no difference where nothing is permuted', async () => {
+    expect((await gateOf(1, new Map())).maxAbsLogitDifference).toBe(0)
+  })
+
+  it('allows 1e-5 of the largest logit', async () => {
+    await using model = await Checkpoint.open(`${folders}/seed-2`)
+    const weights = new Map<string, Awaited<ReturnType<typeof model.read>>>()
+    for (const name of program.parameters) weights.set(name, await model.read(name))
+    const { data } = (await program.run(weights, probeBatch(graph))).logits!
+    const largest = data.reduce((maximum, logit) => Math.max(maximum, Math.abs(logit)), 0)
+    expect(largest).toBeGreaterThan(10)
+    expect((await gateOf(2, new Map())).tolerance).toBe(1e-5 * largest)
+  })
+
+  it('fails the smallest permutation that is no symmetry: two features of different heads exchanged', async () => {
+    const exchanged = identityPermutation(128) as Int32Array
+    exchanged.set([32], 0)
+    exchanged.set([0], 32)
+    for (const axis of ['attention.3', 'queryKey.0']) {
+      const gate = await gateOf(1, new Map([[axis, exchanged as Permutation]]))
+      expect(gate.passed).toBe(false)
+      expect(gate.maxAbsLogitDifference).toBeGreaterThan(10 * gate.tolerance)
+    }
+  })
+
+  it('fails a model whose logits are not numbers', async () => {
+    await using model = await Checkpoint.open(`${folders}/seed-1`)
+    const read = (name: string) => model.read(name)
+    const broken = async (name: string) => {
+      const { shape, data } = await read(name)
+      return { shape, data: name === 'cls.predictions.bias' ? data.fill(Number.NaN) : data }
+    }
+    expect((await equivalenceGate(program, read, broken, probeBatch(graph))).passed).toBe(false)
+  })
+})
+
+describe('probeBatch', () => {
+  it('is the same each time, and reaches over the vocabulary and all positions', () => {
+    const { inputIds, selectedPositions } = probeBatch(graphOfConfig({ ...smallConfig, vocab_size: 40 }))
+    expect(probeBatch(graphOfConfig({ ...smallConfig, vocab_size: 40 })).inputIds).toEqual(inputIds)
+    expect(inputIds!.shape).toEqual([8, 7])
+    expect(Math.min(...inputIds!.data)).toBeGreaterThanOrEqual(0)
+    expect(Math.max(...inputIds!.data)).toBeLessThan(40)
+    expect(new Set(inputIds!.data).size).toBeGreaterThan(20)
+    expect([...selectedPositions!.data]).toEqual([0, 7, 14, 21, 28, 35, 42, 49])
+  })
+
+  it('is of blocks of 128 where the model takes longer ones', () => {
+    const graph = graphOfConfig({ ...smallConfig, max_position_embeddings: 512 })
+    expect(probeBatch(graph).inputIds!.shape).toEqual([8, 128])
+  })
+
+  it('needs a model that reads tokens', () => {
+    const graph = graphBuilder('perceptron')
+    const x = graph.input('x', 'float32', ['batch', 3])
+    graph.output('logits', graph.linear(x, graph.parameter('weight', [2, 3]), null, 'y'))
+    expect(() => probeBatch(graph.build())).toThrow(
+      new UserError('the equivalence gate needs a model that reads tokens; perceptron has no inputIds'),
+    )
+  })
+})

@@ -1,0 +1,122 @@
+import type { CrossCorrelation } from '@isthmus/activations'
+import { certifyAssignment, linearSumAssignment } from '@isthmus/assignment'
+import type { Checkpoint } from '@isthmus/checkpoint'
+import { type Engine, type Program, parametersRead } from '@isthmus/engine'
+import { onnxEngine } from '@isthmus/engine-onnx'
+import { applyAlignment, interpolate, type ParameterReader } from '@isthmus/merging'
+import { type Graph, graphOf, symmetries } from '@isthmus/model'
+import { permutation } from '@isthmus/tensor'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Comparison, compareReleasedCode, correlateModels } from '../src/compare-released-code.ts'
+import { agrees } from '../src/comparison-table.ts'
+import { type ReleasedCode, type ReleasedResult, readReleasedCode, releasedAlignment } from '../src/released-code.ts'
+import { fixtures, openShippedModel } from '../src/shipped-files.ts'
+import { trainerLoss } from '../src/trainer-loss.ts'
+
+let engine: Engine
+let released: ReleasedCode
+let a: Checkpoint
+let b: Checkpoint
+let correlations: ReadonlyMap<string, CrossCorrelation>
+let comparisons: Comparison[]
+
+beforeAll(async () => {
+  engine = await onnxEngine.create({ executionProvider: 'cpu' })
+  released = await readReleasedCode(fixtures)
+  a = await openShippedModel('seed-1')
+  b = await openShippedModel('seed-2')
+  correlations = await correlateModels(engine, released, a, b)
+  comparisons = await compareReleasedCode(engine, released, correlations, a, b)
+})
+
+afterAll(() => Promise.all([a.close(), b.close()]))
+
+const resultOf = (method: string): ReleasedResult => released.results.find((result) => result.method === method)!
+
+describe('our figures', () => {
+  it('agree with the released code’s: diagonals, permutations up to near ties, and losses at every λ', () => {
+    expect(comparisons.filter((comparison) => !agrees(comparison))).toEqual([])
+    const countOf = (quantity: string) => comparisons.filter((row) => row.quantity.startsWith(quantity)).length
+    expect([countOf('diagonal before'), countOf('diagonal after'), countOf('tie of π')]).toEqual([28, 28, 28])
+    expect(countOf('loss at λ')).toBeGreaterThanOrEqual(25)
+  })
+
+  it('prove the released permutations of freely matched features optimal, by our dual prices', () => {
+    for (const method of ['ffn', 'ffn+attention/ignore-heads']) {
+      for (const [tap, { permutation: theirs }] of resultOf(method).sites) {
+        const { matrix, rows } = correlations.get(tap)!
+        const prices = linearSumAssignment(matrix, rows, { maximize: true })
+        const certificate = certifyAssignment(matrix, { ...prices, assignment: theirs }, { maximize: true })
+        // Prices are sums of f32 correlations, in f64: rounding is some 1e-13.
+        expect(certificate.infeasibility, tap).toBeLessThan(1e-12)
+        expect(certificate.dualityGap / rows, tap).toBeLessThan(1e-6)
+      }
+    }
+  })
+
+  it('differ where a released permutation is changed', async () => {
+    const ffn = resultOf('ffn')
+    const site = ffn.sites.get('ffn.2')!
+    const rotated = permutation(site.permutation.map((_, i) => site.permutation[(i + 1) % site.permutation.length]!))
+    const sites = new Map([...ffn.sites, ['ffn.2', { ...site, permutation: rotated }]])
+    const results = [{ ...ffn, sites, losses: [ffn.losses[2]!] }]
+    const tampered = { ...released, lambdas: [0.5], results }
+    const found = await compareReleasedCode(engine, tampered, correlations, a, b)
+    const differing = found.filter((comparison) => !agrees(comparison))
+    expect(differing.map(({ quantity, note }) => `${quantity}: ${note}`)).toEqual([
+      'tie of π, ffn.2: 512 of 512 entries of π differ',
+      'loss at λ = 0.5: with their permutations',
+    ])
+  })
+})
+
+describe('the released code', () => {
+  const ourLoss = (method: string, lambda: number) =>
+    comparisons.find((row) => row.method === method && row.quantity === `loss at λ = ${lambda}`)!.ours
+  const lossOf = async (graph: Graph, readA: ParameterReader, readB: ParameterReader, lambda: number) => {
+    const program: Program = await engine.compile(graph, { outputs: ['negativeLogLikelihood'] })
+    const weights = await interpolate(readA, readB, lambda, program.parameters)
+    return trainerLoss(program, weights, released.blocks, released.batchSizes)
+  }
+
+  it('scales merged queries, keys and values by 0.999995, which is what is left of the difference in loss', async () => {
+    const { losses } = resultOf('ffn+attention/head-perm')
+    const graph = graphOf(a.config, a.name, { padding: false })
+    const aligned = applyAlignment(
+      (name) => b.read(name),
+      symmetries(graph),
+      releasedAlignment(resultOf('ffn+attention/head-perm'), symmetries(graph)),
+    )
+    const scaled = await lossOf(
+      graph,
+      scaledAttention((name) => a.read(name)),
+      scaledAttention(aligned),
+      0.25,
+    )
+    expect(losses[1]! - ourLoss('ffn+attention/head-perm', 0.25)).toBeGreaterThan(1e-5)
+    // Their losses are means of f32 values of about 6, which rounds by some 1e-6.
+    expect(Math.abs(losses[1]! - scaled)).toBeLessThan(3e-6)
+  })
+
+  it('leaves the MLM head alone, though it computes a permutation for it', async () => {
+    const { losses } = resultOf('ffn')
+    const graph = graphOf({ ...a.config, tie_word_embeddings: false }, a.name, { padding: false })
+    const decoder = graph.nodes.find((node) => node.output === graph.outputs.logits)!
+    const [decoderWeight] = parametersRead(decoder)
+    const untied = (model: Checkpoint) => (name: string) =>
+      model.read(name === decoderWeight ? 'bert.embeddings.word_embeddings.weight' : name)
+    const alignment = releasedAlignment(resultOf('ffn'), symmetries(graph))
+    const withHead = new Map([...alignment, ['mlmHead', resultOf('ffn').headPermutation!] as const])
+    const loss = await lossOf(graph, untied(a), applyAlignment(untied(b), symmetries(graph), withHead), 0.5)
+    expect(Math.abs(ourLoss('ffn', 0.5) - losses[2]!)).toBeLessThan(1e-4)
+    expect(Math.abs(loss - losses[2]!)).toBeGreaterThan(1e-2)
+  })
+})
+
+/** Queries, keys and values multiplied by the scale that the released code leaves in. */
+function scaledAttention(read: ParameterReader): ParameterReader {
+  return async (name) => {
+    const { shape, data } = await read(name)
+    return { shape, data: name.includes('attention.self') ? data.map((value) => value * 0.999995) : data }
+  }
+}
