@@ -1,15 +1,30 @@
-import type { LeaderboardRow } from '@isthmus/results'
+import type { LeaderboardRow, PublishedRow } from '@isthmus/results'
 import { type FormattableRows, formatRows, type RowFormat } from './format-rows.ts'
 
-/** The leaderboard for reading: intervals as one cell, and what the columns mean under it. */
-export function leaderboardText(rows: readonly LeaderboardRow[], format: RowFormat): string {
+/** The leaderboard for reading: intervals as one cell, and what the columns mean under it.
+ *
+ *  @param published Barriers that a paper reports; those of the rows' methods and studies get a column, where there is
+ *    one. `json` and `csv` hold what is measured here and nothing else.
+ *  @param study The study of rows that do not name theirs.
+ */
+export function leaderboardText(
+  rows: readonly LeaderboardRow[],
+  format: RowFormat,
+  published: readonly PublishedRow[] = [],
+  study?: string,
+): string {
   if (format === 'json' || format === 'csv') return formatRows(allColumns(rows), format)
+  const theirs = rows.map((row) =>
+    published.find((one) => one.method === row.method && one.study === (row.study ?? study)),
+  )
+  const anyPublished = theirs.some((row) => row !== undefined)
   const groups = Object.keys(rows[0] ?? {}).filter((name) => !measures.has(name) && varies(rows, name))
   const columns = [
     ...groups,
     'barrier',
     '± s.e.',
     '95 % interval',
+    ...(anyPublished ? ['published'] : []),
     'linear',
     'midpoint',
     'Δ to vanilla',
@@ -17,11 +32,12 @@ export function leaderboardText(rows: readonly LeaderboardRow[], format: RowForm
     'max |Δlogits|',
     'pairs',
   ]
-  const table = rows.map((row) => [
+  const table = rows.map((row, index) => [
     ...groups.map((name) => row[name]),
     fixed(row.barrier),
     fixed(row.barrier_stderr),
     interval(row.barrier_low, row.barrier_high),
+    ...(anyPublished ? [publishedCell(theirs[index])] : []),
     fixed(row.barrier_linear),
     fixed(row.midpoint),
     `${fixed(row.difference_to_vanilla)} ${interval(row.difference_low, row.difference_high)}`.trim(),
@@ -32,7 +48,10 @@ export function leaderboardText(rows: readonly LeaderboardRow[], format: RowForm
   return (
     formatRows({ columns, rows: table }, format) +
     'barrier: max over λ of the loss, less the mean of the two models’ losses (nats), averaged over pairs. Intervals: ' +
-    'jackknife over models, since pairs share models.\n'
+    'jackknife over models, since pairs share models.\n' +
+    (anyPublished
+      ? `published: barrier ± s.e. of ${[...new Set(theirs.flatMap((row) => row?.source ?? []))].join('; ')}.\n`
+      : '')
   )
 }
 
@@ -61,6 +80,10 @@ function varies(rows: readonly LeaderboardRow[], name: string): boolean {
 function allColumns(rows: readonly LeaderboardRow[]): FormattableRows {
   const columns = Object.keys(rows[0] ?? {})
   return { columns, rows: rows.map((row) => columns.map((name) => row[name])) }
+}
+
+function publishedCell(row: PublishedRow | undefined): string {
+  return row === undefined ? '' : `${row.barrier.toFixed(2)} ± ${row.stderr.toFixed(2)}`
 }
 
 function fixed(value: number | null): string {

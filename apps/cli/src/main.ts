@@ -43,11 +43,31 @@ program
 program
   .command('sql')
   .description(
-    'query the results: tables study_run, model, alignment, correlation, curve_point; views curve, barrier, leaderboard',
+    'query the results: tables study_run, model, alignment, correlation, curve_point, published; views curve, barrier, leaderboard, comparison',
   )
   .argument('<query>', 'one SELECT, in DuckDB’s SQL')
   .option('--format <format>', formats, 'table')
   .action(async (query, options) => (await import('./commands/sql.ts')).sqlCommand(query, options))
+
+program
+  .command('plot')
+  .description(
+    'draw a figure of a study: loss-curves, barriers, correlation-by-layer, correlation-heatmap, data-amount',
+  )
+  .argument('<figure>', 'its name')
+  .requiredOption('--out <file>', 'where it goes: a file that ends in .svg or .html')
+  .option('--study <study>', 'of which study (default: the only one with results)')
+  .option('--pair <a,b>', 'correlation-heatmap: of which two models')
+  .option('--layer <number>', 'correlation-heatmap: of which layer, from 0')
+  .option('--method <method>', 'correlation-heatmap: matched by which method')
+  .action(async (figure, options) => (await import('./commands/plot.ts')).plotCommand(figure, options))
+
+program
+  .command('report')
+  .description('write a page of studies with their leaderboards and figures, beside what is published')
+  .argument('<study...>', 'studies that have been run')
+  .requiredOption('--out <folder>', 'where it goes: index.html, and each figure as an SVG file')
+  .action(async (studies, options) => (await import('./commands/report.ts')).reportCommand(studies, options))
 
 program
   .command('merge')
@@ -64,6 +84,18 @@ program
   .option('--json', 'print one JSON document')
   .action(async (a, b, options) => (await import('./commands/merge.ts')).mergeCommand(a, b, options))
 
+program
+  .command('align')
+  .description('choose the permutations that move B into A’s space, and write them to a file')
+  .argument('<a>', 'folder of the reference model')
+  .argument('<b>', 'folder of the model that is to be permuted')
+  .requiredOption('--out <file>', 'where the permutations go, e.g. permutations.safetensors')
+  .option('--align <books>', 'folder of text, {genre}/{book}.txt, on which features are matched')
+  .option('--method <method>', 'vanilla, ffn, head-perm, …', 'head-perm')
+  .option('--set <setting=value>', 'change a setting of the alignment, as for run', collect, [])
+  .option('--json', 'print one JSON document')
+  .action(async (a, b, options) => (await import('./commands/align.ts')).alignCommand(a, b, options))
+
 const models = program.command('models').description('look at checkpoints')
 models
   .command('inspect')
@@ -71,6 +103,13 @@ models
   .argument('<folder>', 'a Hugging Face folder')
   .option('--json', 'print one JSON document')
   .action(async (folder, options) => (await import('./commands/models.ts')).inspectCommand(folder, options))
+models
+  .command('pull')
+  .description('download a checkpoint from the Hugging Face hub into its cache: resumed, checked, pinned to a commit')
+  .argument('<reference>', 'hf:OWNER/NAME or hf:OWNER/NAME@REVISION; HF_TOKEN and HF_HUB_OFFLINE=1 are heeded')
+  .option('--out <folder>', 'copy it there')
+  .option('--json', 'print one JSON document')
+  .action(async (reference, options) => (await import('./commands/pull.ts')).pullCommand(reference, options))
 
 const cache = program.command('cache').description('look after what has been computed')
 cache

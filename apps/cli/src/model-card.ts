@@ -2,11 +2,8 @@ import type { Alignment } from '@isthmus/alignment'
 import type { StudyModel, StudySettings } from '@isthmus/study'
 import packageJson from '../package.json' with { type: 'json' }
 
-/** A merge of two models, as its model card tells it. */
-export interface Merge {
-  readonly a: StudyModel
-  readonly b: StudyModel
-  readonly lambda: number
+/** How B was moved into A's space, and how that was found. */
+export interface AlignedPair {
   readonly method: string
   readonly alignment: Alignment
   /** The file of the permutations. */
@@ -20,6 +17,13 @@ export interface Merge {
     readonly tokens: number
     readonly settings: StudySettings['alignment']
   } | null
+}
+
+/** A merge of two models, as its model card tells it. */
+export interface Merge extends AlignedPair {
+  readonly a: StudyModel
+  readonly b: StudyModel
+  readonly lambda: number
 }
 
 /** The README.md of a merged model: from what and how it was made, and how to make it again. */
@@ -48,7 +52,7 @@ tags:
 | A, the reference | ${a.name} | \`${a.checkpoint.artifact.digest}\` |
 | B, permuted by π | ${b.name} | \`${b.checkpoint.artifact.digest}\` |
 
-π was chosen by **${method}** and permutes ${alignment.size} axes. It ${symmetry === 'kept' ? 'keeps' : 'changes'} the function that B computes.${gate}
+π was chosen by **${method}** and permutes ${alignment.permutations.size} axes. It ${symmetry === 'kept' ? 'keeps' : 'changes'} the function that B computes.${gate}
 ${matched}
 \`permutations.safetensors\` holds π, one I32 permutation an axis, \`B'[i] = B[π[i]]\`. To apply it again:
 

@@ -83,8 +83,13 @@ describe('isthmus merge', () => {
     expect(stdout).toMatch(/0\.25 seed-1 \+ 0\.75 seed-2 by ffn; function of B kept/)
     expect(readFileSync(join(first, 'README.md'), 'utf8')).toContain('chosen by **ffn**')
     const file = join(first, 'permutations.safetensors')
+    const aligned = join(home, 'aligned.safetensors')
+    expect((await isthmus(home, 'align', a, b, ...align, '--out', aligned)).stdout).toMatch(
+      /by ffn; function of seed-2 kept\n$/,
+    )
+    expect(sameBytes(aligned, file)).toBe(true)
     await isthmus(home, 'merge', a, b, '--permutations', file, '--lambda', '0.25', '--out', again)
-    expect(readFileSync(join(again, 'model.safetensors'))).toEqual(readFileSync(join(first, 'model.safetensors')))
+    expect(sameBytes(join(again, 'model.safetensors'), join(first, 'model.safetensors'))).toBe(true)
     const { stdout: inspected } = await isthmus(home, 'models', 'inspect', first, '--json')
     expect(JSON.parse(inspected)).toMatchObject({
       architecture: 'bert',
@@ -92,6 +97,18 @@ describe('isthmus merge', () => {
       dtype: 'F32',
       unusedTensors: [],
     })
+  })
+
+  it('carries the head along with the residual stream, and refuses to untie a decoder that the folder says is tied', async () => {
+    const align = ['--align', 'datasets/books', '--set', 'alignment.fraction=0.002']
+    const folder = ['--out', join(home, 'residual')]
+    const exact = await isthmus(home, 'merge', a, b, ...align, '--method', 'residual/first', '--lambda', '0', ...folder)
+    expect(exact.stdout).toMatch(/by residual\/first; function of B kept/)
+    const untied = await isthmus(home, 'merge', a, b, ...align, '--method', 'residual/first/untied', ...folder)
+    expect(untied.code).toBe(2)
+    expect(untied.stderr).toMatch(
+      /isthmus: residual\/first\/untied unties the decoder from the embeddings, which the merged folder could not hold: choose the method without its last option, \/untied, and the decoder is carried along\n$/,
+    )
   })
 
   it('does not overwrite a model unless told to', async () => {
@@ -135,4 +152,8 @@ it('needs no build by the user: the command is built from its sources', () => {
 function smallSettings(...more: string[]): string[] {
   const settings = ['seeds=1,2', 'methods=vanilla,ffn', 'lambdas=3', 'alignment.fraction=0.002', 'evaluation.blocks=4']
   return [...settings, ...more].flatMap((setting) => ['--set', setting])
+}
+
+function sameBytes(one: string, other: string): boolean {
+  return readFileSync(one).equals(readFileSync(other))
 }

@@ -21,12 +21,14 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** Run the command as a user does, with a home of its own. */
-export function isthmus(home: string, ...args: readonly string[]): Promise<Ended> {
+/** Run the command as a user does, with a home of its own, and perhaps variables of the environment before its words. */
+export function isthmus(home: string, ...words: readonly (string | Record<string, string>)[]): Promise<Ended> {
+  const args = words.filter((word) => typeof word === 'string')
+  const environment = Object.assign({}, ...words.filter((word) => typeof word !== 'string'))
   return new Promise((done, fail) => {
     const child = spawn(process.execPath, [resolve(workspace, 'apps/cli/bin/isthmus.mjs'), ...args], {
       cwd: workspace,
-      env: { ...process.env, ISTHMUS_HOME: home },
+      env: { ...process.env, ISTHMUS_HOME: home, ...environment },
     })
     const output = { stdout: '', stderr: '' }
     child.stdout.on('data', (chunk) => {

@@ -9,25 +9,26 @@ import { measureInTurn } from '@isthmus/engine-onnx/bench/measure-in-turn'
 import { type Graph, graphBuilder } from '@isthmus/model'
 import { correlateFeatures, type FeatureRows } from '../src/index.ts'
 
-const [rows, rowsPerBatch, rowsPerProduct, rounds] = [30_720, 2048, 2048, 1]
+/** As many rows to a batch as `correlateFeatures` gives to a product. */
+const [rowsPerBatch, rounds] = [2048, 3]
 const sites = [
-  { width: 128, sets: 4 },
-  { width: 512, sets: 4 },
-  { width: 768, sets: 2 },
-  { width: 3072, sets: 1 },
+  { width: 128, sets: 4, rows: 30_720 },
+  { width: 512, sets: 4, rows: 30_720 },
+  { width: 768, sets: 2, rows: 30_720 },
+  { width: 3072, sets: 1, rows: 10_240 },
 ]
 const engine = await onnxEngine.create({ executionProvider: 'cpu' })
 
-process.stdout.write(`${rows} rows in batches of ${rowsPerBatch}, 1 thread; GFLOP/s of process time\n`)
-process.stdout.write('width  sets  correlating  products alone  ratio\n')
-for (const { width, sets } of sites) {
+process.stdout.write(`batches of ${rowsPerBatch} rows, 1 thread; GFLOP/s of process time\n`)
+process.stdout.write('width  sets   rows  correlating  products alone  ratio\n')
+for (const { width, sets, rows } of sites) {
   const names = Array.from({ length: sets }, (_, set) => `ffn.${set}`)
   const [a, b] = [drawBatch(names, width, 1), drawBatch(names, width, 2)]
   const program = await engine.compile(productGraph(width), { outputs: ['product'] })
   const products = names.flatMap((name) => {
-    const [left, right] = [a, b].map((batch) => batch.features.get(name)!.data.subarray(0, rowsPerProduct * width))
-    const shape = [rowsPerProduct, width]
-    return Array.from({ length: rows / rowsPerProduct }, () => ({
+    const [left, right] = [a, b].map((batch) => batch.features.get(name)!.data.subarray(0, rowsPerBatch * width))
+    const shape = [rowsPerBatch, width]
+    return Array.from({ length: rows / rowsPerBatch }, () => ({
       left: { shape, data: left! },
       right: { shape, data: right! },
     }))
@@ -37,8 +38,8 @@ for (const { width, sets } of sites) {
       () =>
         correlateFeatures(
           engine,
-          repeated(a),
-          repeated(b),
+          repeated(a, rows),
+          repeated(b, rows),
           names.map((name) => ({ name, taps: [name], width })),
         ),
       async () => {
@@ -50,7 +51,7 @@ for (const { width, sets } of sites) {
   const flops = 2 * rows * width * width * sets
   const [ours, theirs] = times.map((seconds) => flops / seconds / 1e9) as [number, number]
   process.stdout.write(
-    `${String(width).padStart(5)}  ${String(sets).padStart(4)}  ${ours.toFixed(1).padStart(11)}  ` +
+    `${String(width).padStart(5)}  ${String(sets).padStart(4)}  ${rows}  ${ours.toFixed(1).padStart(11)}  ` +
       `${theirs.toFixed(1).padStart(14)}  ${(ours / theirs).toFixed(3)}\n`,
   )
 }
@@ -64,7 +65,7 @@ function productGraph(width: number): Graph {
 }
 
 /** The same batch again and again, until there are enough rows. */
-async function* repeated(batch: FeatureRows): AsyncGenerator<FeatureRows> {
+async function* repeated(batch: FeatureRows, rows: number): AsyncGenerator<FeatureRows> {
   for (let count = 0; count < rows; count += rowsPerBatch) yield batch
 }
 

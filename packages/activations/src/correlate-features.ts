@@ -1,14 +1,18 @@
 import type { Engine, Program } from '@isthmus/engine'
-import { UserError } from '@isthmus/tensor'
-import { CrossMoments, crossProductGraph, type FeatureMoments } from './cross-moments.ts'
+import { type Tensor, UserError } from '@isthmus/tensor'
+import { averageMoments, CrossMoments, crossProductGraph, type FeatureMoments } from './cross-moments.ts'
 import type { FeatureRows } from './feature-rows.ts'
-import { regroupRows } from './regroup-rows.ts'
+import { groupFeatures, groupRows, groupTokens, type RowGroup } from './group-rows.ts'
 
-/** Features to correlate: those of one tap, or of several whose rows are pooled as one larger set. */
+/** Features to correlate: those of one tap, or of several together. */
 export interface FeatureSet {
   readonly name: string
   readonly taps: readonly string[]
   readonly width: number
+  /** How several taps count as one: their rows pooled as one larger set (the default), or the covariances and variances
+   *  of each tap averaged, each tap about its own means.
+   */
+  readonly combine?: 'pool' | 'meanCovariance'
 }
 
 /** Rows of one product: so many that making it takes far longer than adding it to the moments. */
@@ -16,7 +20,7 @@ const rowsPerProduct = 2048
 
 /** Accumulate the moments of two models' features over the same tokens, for several feature sets at once.
  *
- *  The rows may come from captures or straight from the models. They are regrouped, so that the moments depend on the
+ *  The rows may come from captures or straight from the models. They are put into groups of one size, so that the moments depend on the
  *  features alone, to the bit, and not on the batches in which they come: f32 captures and the models give the same.
  *  @param a A's features; @param b B's, of the same tokens in the same order, in batches of any sizes.
  *  @param onRows Called with the number of rows so far.
@@ -36,52 +40,81 @@ export async function correlateFeatures(
       if (programs.has(width)) continue
       programs.set(width, await engine.compile(crossProductGraph(width, width), { outputs: ['product'] }))
     }
-    const moments = sets.map(({ width }) => new CrossMoments(programs.get(width)!, width, width))
+    const moments = sets.map((set) => new SetMoments(set, programs.get(set.width)!))
     let count = 0
-    for await (const [left, right] of pairRows(a, b)) {
-      for (const [index, { taps }] of sets.entries()) {
-        for (const tap of taps) await moments[index]!.add(left.features.get(tap)!, right.features.get(tap)!)
+    for await (const [left, right] of pairGroups(a, b)) {
+      for (const set of moments) {
+        for (const tap of set.taps) await set.add(tap, groupFeatures(left, tap), groupFeatures(right, tap))
       }
-      count += left.sequence.length
+      count += rowCount(left)
       onRows?.(count)
     }
-    return new Map(sets.map(({ name }, index) => [name, finite(moments[index]!.result(), name)]))
+    return new Map(sets.map(({ name }, index) => [name, finite(moments[index]!.finish(), name)]))
   } finally {
     await Promise.all([...programs.values()].map((program) => program.dispose()))
   }
 }
 
+/** The moments of one feature set: one accumulator for pooled taps, one for each where covariances are averaged. */
+class SetMoments {
+  readonly taps: readonly string[]
+  readonly #byTap: ReadonlyMap<string, CrossMoments>
+
+  constructor({ taps, width, combine = 'pool' }: FeatureSet, program: Program) {
+    this.taps = taps
+    const pooled = new CrossMoments(program, width, width)
+    const own = () => (combine === 'pool' ? pooled : new CrossMoments(program, width, width))
+    this.#byTap = new Map(taps.map((tap) => [tap, own()]))
+  }
+
+  add(tap: string, a: Tensor, b: Tensor): Promise<void> {
+    return this.#byTap.get(tap)!.add(a, b)
+  }
+
+  finish(): FeatureMoments {
+    return averageMoments([...new Set(this.#byTap.values())].map((moments) => moments.finish()))
+  }
+}
+
 /** Pair up two streams of rows in groups of `rowsPerProduct`. */
-async function* pairRows(
+async function* pairGroups(
   a: AsyncIterable<FeatureRows>,
   b: AsyncIterable<FeatureRows>,
-): AsyncGenerator<[FeatureRows, FeatureRows]> {
-  const [left, right] = [regroupRows(a, rowsPerProduct), regroupRows(b, rowsPerProduct)]
+): AsyncGenerator<[RowGroup, RowGroup]> {
+  const [left, right] = [groupRows(a, rowsPerProduct), groupRows(b, rowsPerProduct)]
   let paired = 0
   try {
     while (true) {
-      const [x, y] = [await left.next(), await right.next()]
-      if (x.done === true && y.done === true) return
-      const [rowsA, rowsB] = [x, y].map((next) => (next.done === true ? 0 : next.value.sequence.length)) as [
-        number,
-        number,
-      ]
-      if (x.done === true || y.done === true || rowsA !== rowsB) {
+      const [x, y] = [await next(left), await next(right)]
+      const shorter = Math.min(rowCount(x), rowCount(y))
+      if (Math.max(rowCount(x), rowCount(y)) !== shorter) {
         throw new UserError(
-          `the features of A and B are of different samples: one ends after ${paired + Math.min(rowsA, rowsB)} tokens; ` +
+          `the features of A and B are of different samples: one ends after ${paired + shorter} tokens; ` +
             'capture both on one sample',
         )
       }
-      assertSameTokens(x.value, y.value, paired)
-      yield [x.value, y.value]
-      paired += rowsA
+      if (shorter === 0) return
+      assertSameTokens(x, y, paired)
+      yield [x, y]
+      paired += shorter
     }
   } finally {
     await Promise.all([left.return(undefined), right.return(undefined)])
   }
 }
 
-function assertSameTokens(a: FeatureRows, b: FeatureRows, offset: number): void {
+/** The next group, empty at the end. */
+async function next(groups: AsyncGenerator<RowGroup>): Promise<RowGroup> {
+  const { done, value } = await groups.next()
+  return done === true ? [] : value
+}
+
+function rowCount(group: RowGroup): number {
+  return group.reduce((count, { sequence }) => count + sequence.length, 0)
+}
+
+function assertSameTokens(groupA: RowGroup, groupB: RowGroup, offset: number): void {
+  const [a, b] = [groupTokens(groupA), groupTokens(groupB)]
   for (let i = 0; i < a.sequence.length; i++) {
     if (a.sequence[i] === b.sequence[i] && a.position[i] === b.position[i]) continue
     throw new UserError(

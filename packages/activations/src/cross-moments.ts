@@ -38,7 +38,7 @@ export function crossProductGraph(widthA: number, widthB: number): Graph {
  *
  *      n, Σ x_A, Σ x_B, Σ x_A², Σ x_B², Σ x_A x_Bᵀ
  *
- *  in f64, of values shifted by the means of the first batch, which removes the cancellation that a large mean causes.
+ *  in f64, of values shifted by the means of the first rows, which removes the cancellation that a large mean causes.
  *  Products of one batch are f32 GEMMs by the engine, so a batch should have hundreds of rows, or adding up the products
  *  takes longer than making them. Memory is O(dA·dB) whatever the number of rows; any split of the rows gives the same
  *  result to rounding, and the same split the same bits. Only the A×B block is computed.
@@ -49,7 +49,8 @@ export class CrossMoments {
   readonly #program: Program
   readonly #a: SideMoments
   readonly #b: SideMoments
-  readonly #cross: Float64Array
+  /** Σ of the products of shifted features, `[dA, dB]`; null once they are taken. */
+  #products: Float64Array | null
   #count = 0
 
   /** @param program `crossProductGraph(widthA, widthB)` compiled for its output `product`. */
@@ -57,7 +58,7 @@ export class CrossMoments {
     this.#program = program
     this.#a = new SideMoments(widthA)
     this.#b = new SideMoments(widthB)
-    this.#cross = new Float64Array(widthA * widthB)
+    this.#products = new Float64Array(widthA * widthB)
   }
 
   /** Add the features of some rows.
@@ -75,25 +76,27 @@ export class CrossMoments {
       )
     }
     if (rows === 0) return
+    const products = this.#products
+    if (products === null) throw new Error('these moments are finished')
     const leftOffset = this.#a.add(a.data)
     const rightOffset = this.#b.add(b.data)
     const { product } = await this.#program.run(new Map(), { left: a, right: b, leftOffset, rightOffset })
-    addTo(this.#cross, product!.data)
+    addTo(products, product!.data)
     this.#count += rows
   }
 
-  /** The moments of all rows so far; new arrays.
+  /** The moments of all rows, which ends the accumulation: the products' buffer becomes the covariance, the caller's.
    *
-   *  @throws {UserError} when there were none.
+   *  @throws {UserError} when there were no rows.
    */
-  result(): FeatureMoments {
+  finish(): FeatureMoments {
     const n = this.#count
     if (n === 0) throw new UserError('the features of no token were given: correlations need at least one')
-    const covariance = new Float64Array(this.#cross.length)
+    const covariance = this.#takeProducts()
     const [sumA, sumB] = [this.#a.sum, this.#b.sum]
     for (let i = 0, k = 0; i < sumA.length; i++) {
       const meanA = sumA[i]! / n
-      for (let j = 0; j < sumB.length; j++, k++) covariance[k] = this.#cross[k]! / n - meanA * (sumB[j]! / n)
+      for (let j = 0; j < sumB.length; j++, k++) covariance[k] = covariance[k]! / n - meanA * (sumB[j]! / n)
     }
     return {
       count: n,
@@ -104,8 +107,39 @@ export class CrossMoments {
       covariance,
     }
   }
+
+  #takeProducts(): Float64Array {
+    const products = this.#products
+    if (products === null) throw new Error('these moments are finished')
+    this.#products = null
+    return products
+  }
 }
 
 function addTo(sums: Float64Array, values: Float32Array): void {
   for (let i = 0; i < sums.length; i++) sums[i]! += values[i]!
+}
+
+/** Average the moments of several taps: covariances and variances, each tap about its own means.
+ *
+ *      Σ̄ = 1/T Σ_t Σ_t
+ *
+ *  @param moments Of features of equal widths over the same rows, at least one.
+ *  @returns Moments whose correlation is that of the mean covariance, with the mean of the means.
+ */
+export function averageMoments(moments: readonly FeatureMoments[]): FeatureMoments {
+  const [first] = moments
+  if (moments.length === 1) return first!
+  const mean = (of: (item: FeatureMoments) => Float64Array) =>
+    of(first!).map((_, i) => moments.reduce((sum, item) => sum + of(item)[i]!, 0) / moments.length)
+  const deviation = (of: (item: FeatureMoments) => Float64Array) =>
+    of(first!).map((_, i) => Math.sqrt(moments.reduce((sum, item) => sum + of(item)[i]! ** 2, 0) / moments.length))
+  return {
+    count: first!.count,
+    meanA: mean((item) => item.meanA),
+    meanB: mean((item) => item.meanB),
+    standardDeviationA: deviation((item) => item.standardDeviationA),
+    standardDeviationB: deviation((item) => item.standardDeviationB),
+    covariance: mean((item) => item.covariance),
+  }
 }

@@ -1,11 +1,14 @@
 import type { Tensor } from '@isthmus/tensor'
 
-/** First and second moments of one model's features, shifted by the means of the first batch. */
+/** Rows whose means are the shift. It need only be near: within a fraction of a standard deviation. */
+const rowsOfShift = 64
+
+/** First and second moments of one model's features, shifted by the means of the first rows. */
 export class SideMoments {
   /** Sums of the shifted features, `[width]`. */
   readonly sum: Float64Array
   readonly #squares: Float64Array
-  /** What the features are shifted by: less their means in the first batch. */
+  /** What the features are shifted by: less their means in the first rows. */
   #offset: Float32Array | null = null
 
   constructor(width: number) {
@@ -20,7 +23,7 @@ export class SideMoments {
    */
   add(data: Float32Array): Tensor {
     const width = this.sum.length
-    this.#offset ??= columnMeans(data, width).map((mean) => -mean)
+    this.#offset ??= columnMeans(data.subarray(0, rowsOfShift * width), width).map((mean) => -mean)
     const whole = data.length - (data.length % (8 * width))
     for (let base = 0; base < whole; base += 8 * width) addEightRows(data, base, this.#offset, this.sum, this.#squares)
     for (let base = whole; base < data.length; base += width) addRow(data, base, this.#offset, this.sum, this.#squares)

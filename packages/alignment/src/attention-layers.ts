@@ -1,7 +1,7 @@
 import type { CrossCorrelation, FeatureSet } from '@isthmus/activations'
 import type { Graph, PermutableAxis } from '@isthmus/model'
 import type { Permutation } from '@isthmus/tensor'
-import type { Alignment, MatcherOptions, MatchingContext } from './alignment-method.ts'
+import type { MatcherOptions, MatchingContext } from './alignment-method.ts'
 import { type HeadMatching, headPermutation, matchHeads, matchInsideHeads } from './match-heads.ts'
 
 /** One attention layer: its composite axes, and the correlations of its features. */
@@ -49,7 +49,7 @@ export function matchAttention(
   context: MatchingContext,
   pairing: 'assignment' | 'monotonic',
   { separateQueryKey }: MatcherOptions,
-): Alignment {
+): Map<string, Permutation> {
   return new Map(
     attentionLayers(context).flatMap((layer): [string, Permutation][] => {
       const matching: HeadMatching = matchHeads(layer.contextCorrelation, layer.numHeads, pairing)

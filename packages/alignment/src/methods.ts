@@ -1,12 +1,25 @@
 import type { FeatureSet } from '@isthmus/activations'
 import type { Graph } from '@isthmus/model'
 import { UserError } from '@isthmus/tensor'
-import type { Alignment, Matcher, MatcherOptions, MatchingContext } from './alignment-method.ts'
+import {
+  type Alignment,
+  type AlignmentSpace,
+  graphSpace,
+  type Matcher,
+  type MatcherOptions,
+  type MatchingContext,
+} from './alignment-method.ts'
+import { alignmentSymmetries } from './alignment-symmetries.ts'
 import { attentionHeadPerm } from './attention-head-perm.ts'
 import { attentionIdentity } from './attention-identity.ts'
 import { attentionIgnoreHeads } from './attention-ignore-heads.ts'
 import { attentionMonotonic } from './attention-monotonic.ts'
 import { feedForward } from './feed-forward.ts'
+import { residualAll } from './residual-all.ts'
+import { residualFirst } from './residual-first.ts'
+import { residualIdentity } from './residual-identity.ts'
+import { residualLast } from './residual-last.ts'
+import { residualSeparate } from './residual-separate.ts'
 
 /** Every matcher there is. A new one is a file of its own and a line here. */
 export const matchers: readonly Matcher[] = [
@@ -15,6 +28,11 @@ export const matchers: readonly Matcher[] = [
   attentionMonotonic,
   attentionIgnoreHeads,
   attentionHeadPerm,
+  residualIdentity,
+  residualFirst,
+  residualLast,
+  residualAll,
+  residualSeparate,
 ]
 
 /** Names of the paper's Table 1, for its combinations. */
@@ -25,14 +43,21 @@ export const methodAliases: Readonly<Record<string, string>> = {
   'head-perm': 'ffn+attention/head-perm',
 }
 
-/** How an option is written after a matcher's name. */
-const optionNames: Readonly<Record<string, keyof MatcherOptions>> = { qk: 'separateQueryKey' }
+const defaultOptions: MatcherOptions = { separateQueryKey: false, decoder: graphSpace.decoder }
+
+/** What is written after a matcher's name, and the option that it sets. */
+const optionNames: Readonly<Record<string, Partial<MatcherOptions>>> = {
+  qk: { separateQueryKey: true },
+  untied: { decoder: 'untied' },
+  'released-code': { decoder: 'released-code' },
+}
 
 /** A merge type of the paper: matchers for different components, whose permutations are applied together. */
 export interface AlignmentMethod {
   /** The canonical name, one for each method, e.g. `ffn+attention/head-perm/qk`; `vanilla` aligns nothing. */
   readonly name: string
   readonly symmetry: 'kept' | 'broken'
+  readonly space: AlignmentSpace
   readonly steps: readonly { readonly matcher: Matcher; readonly options: MatcherOptions }[]
 }
 
@@ -42,7 +67,7 @@ export interface AlignmentMethod {
  *  @throws {UserError} naming the part that is unknown or contradictory, and what there is.
  */
 export function alignmentMethod(name: string): AlignmentMethod {
-  if (name === 'vanilla') return { name, symmetry: 'kept', steps: [] }
+  if (name === 'vanilla') return { name, symmetry: 'kept', space: graphSpace, steps: [] }
   const terms = name.split('+')
   if (terms.includes('vanilla')) {
     throw new UserError(`method '${name}' joins vanilla, which aligns nothing, with other parts; leave one of them out`)
@@ -57,8 +82,12 @@ export function alignmentMethod(name: string): AlignmentMethod {
       throw new UserError(`method '${name}' aligns ${matcher.component} ${rivals.length} times; name it once`)
     }
   }
-  const broken = steps.some(({ matcher }) => matcher.symmetry === 'broken')
-  return { name: steps.map(stepName).join('+'), symmetry: broken ? 'broken' : 'kept', steps }
+  const space: AlignmentSpace = {
+    skips: steps.some(({ matcher }) => matcher.skips === 'ignored') ? 'ignored' : 'kept',
+    decoder: steps.find(({ matcher }) => matcher.options.includes('decoder'))?.options.decoder ?? graphSpace.decoder,
+  }
+  const broken = space.decoder === 'released-code' || steps.some(({ matcher }) => matcher.symmetry === 'broken')
+  return { name: steps.map(stepName).join('+'), symmetry: broken ? 'broken' : 'kept', space, steps }
 }
 
 /** The feature sets that a method correlates, each once. */
@@ -67,9 +96,18 @@ export function methodFeatureSets(method: AlignmentMethod, graph: Graph): Featur
   return [...new Map(sets.map((set) => [set.name, set])).values()]
 }
 
-/** Choose the permutations of all components of a method. */
-export function align(method: AlignmentMethod, context: MatchingContext): Alignment {
-  return new Map(method.steps.flatMap(({ matcher, options }) => [...matcher.match(context, options)]))
+/** Choose the permutations of all components of a method.
+ *
+ *  @param graph The graph of both models, built as the method's space needs it (`decoderOf`).
+ *  @param correlation The correlation of each of the method's feature sets.
+ */
+export function align(
+  method: AlignmentMethod,
+  { graph, correlation }: Pick<MatchingContext, 'graph' | 'correlation'>,
+): Alignment {
+  const context = { graph, symmetries: alignmentSymmetries(graph, method.space), correlation }
+  const permutations = method.steps.flatMap(({ matcher, options }) => [...matcher.match(context, options)])
+  return { permutations: new Map(permutations), space: method.space }
 }
 
 function expandAlias(term: string): string[] {
@@ -79,7 +117,10 @@ function expandAlias(term: string): string[] {
 }
 
 function stepName({ matcher, options }: AlignmentMethod['steps'][number]): string {
-  const chosen = Object.keys(optionNames).filter((name) => options[optionNames[name]!])
+  const chosen = Object.keys(optionNames).filter((name) => {
+    const [key, value] = Object.entries(optionNames[name]!)[0]!
+    return options[key as keyof MatcherOptions] === value
+  })
   return [matcher.id, ...chosen].join('/')
 }
 
@@ -92,13 +133,25 @@ function parseTerm(term: string, name: string): AlignmentMethod['steps'][number]
     throw new UserError(`method '${name}' has an unknown part '${term}'; there are ${known}, joined by +`)
   }
   const written = term === matcher.id ? [] : term.slice(matcher.id.length + 1).split('/')
-  for (const option of written) {
-    const known = Object.keys(optionNames).filter((other) => matcher.options.includes(optionNames[other]!))
-    if (!known.includes(option)) {
-      throw new UserError(
-        `method '${name}': ${matcher.id} has no option '${option}'; it has ${known.join(', ') || 'none'}`,
-      )
-    }
+  const known = Object.keys(optionNames).filter((option) =>
+    matcher.options.includes(Object.keys(optionNames[option]!)[0] as keyof MatcherOptions),
+  )
+  const unknown = written.find((option) => !known.includes(option))
+  if (unknown !== undefined) {
+    throw new UserError(
+      `method '${name}': ${matcher.id} has no option '${unknown}'; it has ${known.join(', ') || 'none'}`,
+    )
   }
-  return { matcher, options: { separateQueryKey: written.includes('qk') } }
+  const settingOf = (option: string) => Object.keys(optionNames[option]!)[0]
+  for (const option of written) {
+    const rival = written.find((other) => other !== option && settingOf(other) === settingOf(option))
+    if (rival === undefined) continue
+    throw new UserError(
+      `method '${name}': ${matcher.id} has both ${option} and ${rival}, which exclude one another; leave one of them out`,
+    )
+  }
+  return {
+    matcher,
+    options: Object.assign({}, defaultOptions, ...written.map((option) => optionNames[option])),
+  }
 }

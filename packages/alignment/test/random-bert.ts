@@ -20,7 +20,10 @@ export const bertSizes: fc.Arbitrary<BertSizes> = fc.record({
 })
 
 /** The graph of a small BERT. */
-export function smallBert({ layers, numHeads, headSize, intermediateSize }: BertSizes): Graph {
+export function smallBert(
+  { layers, numHeads, headSize, intermediateSize }: BertSizes,
+  decoder: 'tied' | 'untied' = 'tied',
+): Graph {
   const config: BertConfig = {
     hiddenSize: numHeads * headSize,
     numHiddenLayers: layers,
@@ -33,7 +36,7 @@ export function smallBert({ layers, numHeads, headSize, intermediateSize }: Bert
     hiddenAct: 'gelu',
     tieWordEmbeddings: true,
   }
-  return bert(config, { padding: false })
+  return bert(config, { padding: false, decoder })
 }
 
 /** A correlation matrix `[size, size]` whose elements are drawn independently. */
@@ -67,10 +70,15 @@ export function correlateInterpreted(
   const inputs = { inputIds, tokenTypeIds: { shape, data: new Int32Array(128) } }
   const taps = [...new Set(sets.flatMap((set) => set.taps))]
   const [left, right] = [a, b].map((parameters) => interpret(graph, parameters, inputs, taps))
+  const columns = (features: typeof left, set: FeatureSet) => set.taps.map((tap) => columnsOf(features![tap]!))
   return new Map(
     sets.map((set) => {
-      const [x, y] = [left!, right!].map((features) => set.taps.flatMap((tap) => columnsOf(features[tap]!)))
-      return [set.name, crossCorrelation(momentsOf(pooled(x!, set.width), pooled(y!, set.width)))]
+      const [x, y] = [columns(left, set), columns(right, set)]
+      const moments =
+        set.combine === 'meanCovariance'
+          ? averaged(x.map((own, tap) => momentsOf(own, y[tap]!)))
+          : momentsOf(pooled(x.flat(), set.width), pooled(y.flat(), set.width))
+      return [set.name, crossCorrelation(moments)]
     }),
   )
 }
@@ -100,5 +108,18 @@ function momentsOf(x: readonly number[][], y: readonly number[][]): FeatureMomen
     standardDeviationA: Float64Array.from(x, (column) => Math.sqrt(covariance(column, column))),
     standardDeviationB: Float64Array.from(y, (column) => Math.sqrt(covariance(column, column))),
     covariance: Float64Array.from(x.flatMap((left) => y.map((right) => covariance(left, right)))),
+  }
+}
+
+/** Moments whose covariances and variances are the means of some. */
+function averaged(moments: readonly FeatureMoments[]): FeatureMoments {
+  const mean = (of: (item: FeatureMoments) => Float64Array) =>
+    of(moments[0]!).map((_, i) => moments.reduce((sum, item) => sum + of(item)[i]!, 0) / moments.length)
+  const squares = (deviations: Float64Array) => deviations.map((deviation) => deviation * deviation)
+  return {
+    ...moments[0]!,
+    standardDeviationA: mean(({ standardDeviationA }) => squares(standardDeviationA)).map(Math.sqrt),
+    standardDeviationB: mean(({ standardDeviationB }) => squares(standardDeviationB)).map(Math.sqrt),
+    covariance: mean(({ covariance }) => covariance),
   }
 }

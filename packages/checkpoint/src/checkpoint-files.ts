@@ -7,7 +7,8 @@ import { findWeightFormat, weightFormats } from './weight-formats.ts'
 /** The files of a checkpoint: names as in a Hugging Face folder, to the paths where they lie. */
 export type CheckpointFiles = Readonly<Record<string, string>>
 
-const tokenizerFiles = [
+/** What a tokenizer may consist of, by names in a Hugging Face folder. */
+export const tokenizerFiles: readonly string[] = [
   'tokenizer.json',
   'tokenizer_config.json',
   'special_tokens_map.json',

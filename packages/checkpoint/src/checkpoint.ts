@@ -1,28 +1,34 @@
+import { type CanonicalTensors, canonicalTensors } from './canonical-tensors.ts'
 import { CheckpointError } from './checkpoint-error.ts'
 import { type CheckpointFiles, checkpointFiles } from './checkpoint-files.ts'
 import { FileHandlePool } from './file-handle-pool.ts'
 import { parseJsonObject } from './parse-json-object.ts'
-import type { TensorInfo } from './safetensors-header.ts'
 import { TensorSource } from './tensor-source.ts'
 import { findWeightFormat } from './weight-formats.ts'
 
 /** A model in a Hugging Face folder: its configuration, and its tensors, read on demand. */
 export class Checkpoint extends TensorSource {
-  /** `config.json`, parsed. */
+  /** `config.json`, parsed; `tie_word_embeddings` is false where the stored decoder is not the word embeddings. */
   readonly config: Readonly<Record<string, unknown>>
   /** The files it was opened from, by their names in a Hugging Face folder. */
   readonly files: CheckpointFiles
   /** Name of the file that the tokenizer is read from, where there is one. */
   readonly tokenizer: 'tokenizer.json' | 'vocab.txt' | null
+  /** The names that the tensors are stored under, by the canonical names that `tensors` has. */
+  readonly storedNames: ReadonlyMap<string, string>
+  /** How the tensors differ from what is stored, one sentence each: names of old versions, a decoder that is tied. */
+  readonly mapped: readonly string[]
 
   private constructor(
     files: CheckpointFiles,
     config: Readonly<Record<string, unknown>>,
-    tensors: ReadonlyMap<string, TensorInfo>,
+    canonical: CanonicalTensors,
     pool: FileHandlePool,
   ) {
-    super(`the checkpoint of ${files['config.json']}`, tensors, pool)
-    this.config = config
+    super(`the checkpoint of ${files['config.json']}`, canonical.tensors, pool)
+    this.config = canonical.isUntied ? { ...config, tie_word_embeddings: false } : config
+    this.storedNames = canonical.storedNames
+    this.mapped = canonical.mapped
     this.files = files
     this.tokenizer = (['tokenizer.json', 'vocab.txt'] as const).find((name) => files[name] !== undefined) ?? null
   }
@@ -32,7 +38,8 @@ export class Checkpoint extends TensorSource {
    *      await using checkpoint = await Checkpoint.open('datasets/models/seed-1')
    *      const embedding = await checkpoint.read('bert.embeddings.word_embeddings.weight')
    *
-   *  Tensors are read when asked for, each by one read of its bytes; at most 16 files are open at a time.
+   *  Tensors have the names that `transformers` gives them today, whatever they are stored under; `mapped` says what
+   *  that changed. They are read when asked for, each by one read of its bytes; at most 16 files are open at a time.
    *  @param source A Hugging Face folder, or the paths of its files by their names, wherever they lie.
    *  @throws {CheckpointError} when a file is missing or malformed; the sentence names it, and the tensor.
    */
@@ -50,7 +57,9 @@ export class Checkpoint extends TensorSource {
       const bytes = new Uint8Array(await pool.size(configPath))
       await pool.read(configPath, bytes, 0)
       const config = parseJsonObject(bytes, configPath, 'correct it or download it again')
-      return new Checkpoint(files, config, await format.readTensors(files, pool), pool)
+      const stored = await format.readTensors(files, pool)
+      const canonical = await canonicalTensors(stored, config, pool, `the checkpoint of ${configPath}`)
+      return new Checkpoint(files, config, canonical, pool)
     } catch (error) {
       await pool.close()
       throw error

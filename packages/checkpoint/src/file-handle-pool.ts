@@ -7,6 +7,9 @@ interface PooledFile {
   uses: number
 }
 
+/** What reading headers takes: sizes, and ranges of bytes. */
+export type RangeReader = Pick<FileHandlePool, 'size' | 'read'>
+
 /** Reads ranges of files through a bounded number of open handles; the least recently used one makes room. */
 export class FileHandlePool {
   readonly #limit: number

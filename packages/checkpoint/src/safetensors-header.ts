@@ -1,6 +1,6 @@
 import { bytesPerElement, type DType, dtypeArrays, isDType } from '@isthmus/tensor'
 import { CheckpointError } from './checkpoint-error.ts'
-import type { FileHandlePool } from './file-handle-pool.ts'
+import type { RangeReader } from './file-handle-pool.ts'
 import { describeJson, isJsonObject, parseJsonObject } from './parse-json-object.ts'
 
 /** Where a tensor is stored. */
@@ -11,7 +11,10 @@ export interface TensorInfo {
   readonly file: string
   /** Counted from the start of the file. */
   readonly byteOffset: number
+  /** Of the elements alone, without what may lie between them. */
   readonly byteLength: number
+  /** Elements from one index to the next along each axis, where these are not packed in the order of the axes. */
+  readonly strides?: readonly number[]
 }
 
 /** What stands before the data of a safetensors file. */
@@ -33,7 +36,7 @@ const REMEDY = 'save or download the file again'
  *  @throws {CheckpointError} naming the file, the tensor, what was expected and what was found.
  *  @see https://huggingface.co/docs/safetensors, "Format"
  */
-export async function readSafetensorsHeader(files: FileHandlePool, path: string): Promise<SafetensorsHeader> {
+export async function readSafetensorsHeader(files: RangeReader, path: string): Promise<SafetensorsHeader> {
   const fileBytes = await files.size(path)
   if (fileBytes < 8) {
     throw new CheckpointError(`${path} has ${fileBytes} bytes, too few for a safetensors file: ${REMEDY}`)

@@ -12,6 +12,7 @@ import {
 import { CheckpointError } from './checkpoint-error.ts'
 import type { FileHandlePool } from './file-handle-pool.ts'
 import type { TensorInfo } from './safetensors-header.ts'
+import { gatherStrided, stridedLength } from './strided.ts'
 
 /** A tensor as it is stored: the array's type follows from the dtype (F16 and BF16 are their bits). */
 export type RawTensor = {
@@ -130,9 +131,13 @@ export class TensorSource {
     return this.close()
   }
 
-  #fill(info: TensorInfo, target: ArrayBufferView): Promise<void> {
+  async #fill(info: TensorInfo, target: ArrayBufferView): Promise<void> {
     const bytes = new Uint8Array(target.buffer, target.byteOffset, target.byteLength)
-    return this.#files.read(info.file, bytes, info.byteOffset)
+    if (info.strides === undefined) return this.#files.read(info.file, bytes, info.byteOffset)
+    const elementBytes = bytesPerElement(info.dtype)
+    const stretch = new Uint8Array(stridedLength(info.shape, info.strides) * elementBytes)
+    await this.#files.read(info.file, stretch, info.byteOffset)
+    gatherStrided(stretch, info.shape, info.strides, elementBytes, bytes)
   }
 }
 

@@ -104,13 +104,14 @@ test.each<[string, (folder: string) => Promise<unknown>, string]>([
   [
     'no weights',
     (folder) => rm(join(folder, INDEX)),
-    'FOLDER has no weights: looked for model.safetensors or model.safetensors.index.json',
+    'FOLDER has no weights: looked for model.safetensors, model.safetensors.index.json, pytorch_model.bin, ' +
+      'pytorch_model.bin.index.json',
   ],
   [
-    'weights of PyTorch',
-    (folder) => rename(join(folder, INDEX), join(folder, 'pytorch_model.bin')),
-    'FOLDER has its weights in pytorch_model.bin, but this version reads safetensors (model.safetensors or ' +
-      'model.safetensors.index.json): convert them in Python with AutoModel.from_pretrained(folder)',
+    'weights of TensorFlow',
+    (folder) => rename(join(folder, INDEX), join(folder, 'tf_model.h5')),
+    'FOLDER has its weights in tf_model.h5, but these are read: model.safetensors, model.safetensors.index.json, ' +
+      'pytorch_model.bin, pytorch_model.bin.index.json; convert them in Python with AutoModel.from_pretrained(folder)',
   ],
   [
     'a missing shard',

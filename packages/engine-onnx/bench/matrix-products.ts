@@ -1,4 +1,4 @@
-import type { BertConfig, Graph } from '@isthmus/model'
+import { type BertConfig, type Graph, graphBuilder } from '@isthmus/model'
 
 /** A product `[rows, inner] [columns, inner]ᵀ` that a forward pass computes so many times. */
 export interface MatrixProduct {
@@ -30,17 +30,9 @@ export function productFlops({ rows, inner, columns, times }: MatrixProduct): nu
 
 /** A graph of one product: ONNX Runtime's MatMul, its right side transposed as a checkpoint's weights are. */
 export function productGraph({ inner, columns }: MatrixProduct): Graph {
-  return {
-    architecture: 'product',
-    inputs: [
-      { name: 'left', dtype: 'float32', shape: ['rows', inner] },
-      { name: 'right', dtype: 'float32', shape: [columns, inner] },
-    ],
-    parameters: [],
-    nodes: [
-      { op: 'matmul', left: 'left', right: 'right', transposeLeft: false, transposeRight: true, output: 'product' },
-    ],
-    taps: [],
-    outputs: { product: 'product' },
-  }
+  const graph = graphBuilder('product')
+  const left = graph.input('left', 'float32', ['rows', inner])
+  const right = graph.input('right', 'float32', [columns, inner])
+  graph.output('product', graph.matmul(left, right, { right: true }, 'product'))
+  return graph.build()
 }

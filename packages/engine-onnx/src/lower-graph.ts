@@ -1,4 +1,4 @@
-import { pruneGraph, valueShapes } from '@isthmus/engine'
+import { pruneGraph, valuesRead } from '@isthmus/engine'
 import type { Dimension, Graph, Node, ValueId } from '@isthmus/model'
 import type { OnnxInitializer, OnnxModel, OnnxNode, OnnxValue } from './onnx-model.ts'
 
@@ -15,7 +15,7 @@ export interface LoweredGraph {
  *
  *  A value `[batch, sequence, width]` is kept as rows `[batch·sequence, width]` from the first `linear` on, so that
  *  every linear map is one GEMM with its bias; only attention sees the batch. Fused: `linear` with its bias → `Gemm`,
- *  `layerNorm` of an `add` that nothing else reads → `SkipLayerNormalization`, `attention` → `MultiHeadAttention`.
+ *  `add` and a `layerNorm` of it → `SkipLayerNormalization`, `attention` → `MultiHeadAttention`.
  *
  *  @param names Names among the graph's outputs and taps.
  */
@@ -52,24 +52,16 @@ class Lowering {
   readonly nodes: OnnxNode[] = []
   readonly initializers: OnnxInitializer[] = []
   readonly #graph: Graph
-  readonly #shapes: ReadonlyMap<ValueId, readonly Dimension[]>
   readonly #readers = new Map<ValueId, number>()
   readonly #requested: ReadonlySet<ValueId>
   /** The layouts in which a value exists so far, with their ONNX names. */
   readonly #forms = new Map<ValueId, Map<Layout, string>>()
-  /** Additions left to the layer norm that reads them. */
-  readonly #pendingAdds = new Map<ValueId, Extract<Node, { op: 'add' }>>()
 
   constructor(graph: Graph, requested: ReadonlySet<ValueId>) {
     this.#graph = graph
     this.#requested = requested
-    this.#shapes = valueShapes(graph)
-    for (const node of graph.nodes) {
-      for (const value of Object.values(node)) {
-        if (typeof value === 'string' && value !== node.output) {
-          this.#readers.set(value, (this.#readers.get(value) ?? 0) + 1)
-        }
-      }
+    for (const value of graph.nodes.flatMap(valuesRead)) {
+      this.#readers.set(value, (this.#readers.get(value) ?? 0) + 1)
     }
     for (const input of graph.inputs) this.#define(input.name, 'batched', input.name)
   }
@@ -86,7 +78,7 @@ class Lowering {
   }
 
   shapeOf(value: ValueId): readonly Dimension[] {
-    return this.#shapes.get(value)!
+    return this.#graph.shapes[value]!
   }
 
   /** The first layout in which a value was made, with its ONNX shape. */
@@ -101,10 +93,24 @@ class Lowering {
       case 'gather':
         return this.#emit('Gather', [node.table, this.#batched(node.indices)], node.output, 'batched')
       case 'positions':
-        return this.#lowerPositions(node.table, node.like, node.output)
-      case 'linear': {
-        const bias = node.bias === null ? [] : [node.bias]
-        return this.#emit('Gemm', [this.#rows(node.input), node.weight, ...bias], node.output, 'rows', { transB: 1 })
+        return this.#lowerPositions(node)
+      case 'row': {
+        const index = this.#constant(`index.${node.index}`, [], [BigInt(node.index)])
+        return this.#emit('Gather', [node.table, index], node.output, 'batched')
+      }
+      case 'patches':
+        return this.#lowerPatches(node)
+      case 'prepend':
+        return this.#lowerPrepend(node)
+      case 'linear':
+        return this.#lowerLinear(node)
+      case 'slice': {
+        const layout = this.#layoutOf(node.input)
+        const [start, end] = [node.start, node.start + node.size].map((at) =>
+          this.#constant(`at.${at}`, [1], [BigInt(at)]),
+        )
+        const axis = this.#constant('lastAxis', [1], [-1n])
+        return this.#emit('Slice', [this.#in(node.input, layout), start!, end!, axis], node.output, layout)
       }
       case 'matmul':
         return this.#emit('FusedMatMul', [this.#rows(node.left), this.#rows(node.right)], node.output, 'rows', {
@@ -148,37 +154,77 @@ class Lowering {
     }
   }
 
-  #lowerPositions(table: string, like: ValueId, output: ValueId): void {
-    const size = this.#temporary(output, 'size')
-    this.#push('Shape', [this.#batched(like)], [size], { start: 1, end: 2 })
-    const zero = this.#constant('zeros', [1], [0n])
-    this.#emit('Slice', [table, zero, size, zero], output, 'batched')
+  #lowerPositions({ table, like, offset, output }: Extract<Node, { op: 'positions' }>): void {
+    const sequence = this.shapeOf(like)[1]!
+    const shape = this.#parameterShape(table)
+    const rows = shape.length === 2 ? table : this.#reshaped(table, shape.slice(1))
+    const start = this.#constant(`at.${offset}`, [1], [BigInt(offset)])
+    let end: string
+    if (typeof sequence === 'number') {
+      end = this.#constant(`at.${offset + sequence}`, [1], [BigInt(offset + sequence)])
+    } else {
+      end = this.#temporary(output, 'size')
+      this.#push('Shape', [this.#batched(like)], [end], { start: 1, end: 2 })
+      if (offset > 0) {
+        this.#push('Add', [end, start], [this.#temporary(output, 'end')], {})
+        end = this.#temporary(output, 'end')
+      }
+    }
+    this.#emit('Slice', [rows, start, end, this.#constant('zeros', [1], [0n])], output, 'batched')
+  }
+
+  /** Cut both sides of the image in two axes, and bring those of the patches to the front. */
+  #lowerPatches({ input, size, output }: Extract<Node, { op: 'patches' }>): void {
+    const [, channels, height, width] = this.shapeOf(input).map(Number) as [number, number, number, number]
+    const [rows, columns] = [height / size, width / size]
+    const cut = this.#reshaped(input, [-1, channels, rows, size, columns, size])
+    const moved = this.#temporary(output, 'moved')
+    this.#push('Transpose', [cut], [moved], { perm: [0, 2, 4, 1, 3, 5] })
+    const target = this.#shapeConstant([-1, channels * size * size])
+    this.#emit('Reshape', [moved, target], output, 'rows')
+  }
+
+  #lowerPrepend({ table, input, output }: Extract<Node, { op: 'prepend' }>): void {
+    const batched = this.#batched(input)
+    const [batch, target, token] = ['batch', 'shape', 'token'].map((part) => this.#temporary(output, part)) as [
+      string,
+      string,
+      string,
+    ]
+    this.#push('Shape', [batched], [batch], { start: 0, end: 1 })
+    this.#push('Concat', [batch, this.#constant('ones', [2], [1n, 1n])], [target], { axis: 0 })
+    this.#push('Expand', [table, target], [token], {})
+    this.#emit('Concat', [token, batched], output, 'batched', { axis: 1 })
+  }
+
+  #lowerLinear({ input, weight, bias, weightLayout, output }: Extract<Node, { op: 'linear' }>): void {
+    const shape = this.#parameterShape(weight)
+    const matrix = shape.length === 2 ? weight : this.#reshaped(weight, [shape[0]!, -1])
+    const operands = [this.#rows(input), matrix, ...(bias === null ? [] : [bias])]
+    this.#emit('Gemm', operands, output, 'rows', { transB: Number(weightLayout === 'outIn') })
   }
 
   #lowerAdd(node: Extract<Node, { op: 'add' }>): void {
-    const sameShape = this.shapeOf(node.left).length === this.shapeOf(node.right).length
-    const reader = this.#graph.nodes.find((other) => 'input' in other && other.input === node.output)
-    const onlyNormed = this.#readers.get(node.output) === 1 && reader?.op === 'layerNorm'
-    if (sameShape && onlyNormed && !this.#requested.has(node.output)) {
-      this.#pendingAdds.set(node.output, node)
-      return
-    }
-    const layout = sameShape ? this.#layoutOf(node.left) : 'batched'
-    this.#emit('Add', [this.#in(node.left, layout), this.#in(node.right, layout)], node.output, layout)
+    const { left, right, output } = node
+    const sameShape = this.shapeOf(left).length === this.shapeOf(right).length
+    const layout = sameShape ? this.#layoutOf(left) : 'batched'
+    const operands = [this.#in(left, layout), this.#in(right, layout)]
+    const norm = this.#graph.nodes.find((other) => other.op === 'layerNorm' && other.input === output)
+    const isOfRows = sameShape && this.shapeOf(left).length >= 2
+    if (!isOfRows || norm?.op !== 'layerNorm') return this.#emit('Add', operands, output, layout)
+    // The norm needs nothing but the sum, so it can be made here, and the sum beside it where others read it too.
+    const isReadElsewhere = this.#readers.get(output)! > 1 || this.#requested.has(output)
+    const outputs = isReadElsewhere ? [norm.output, '', '', output] : [norm.output]
+    const epsilon = { float: norm.epsilon }
+    this.#push('SkipLayerNormalization', [...operands, norm.weight, norm.bias], outputs, { epsilon })
+    for (const made of isReadElsewhere ? [norm.output, output] : [norm.output]) this.#define(made, layout, made)
   }
 
   #lowerLayerNorm(node: Extract<Node, { op: 'layerNorm' }>): void {
-    const epsilon = { float: node.epsilon }
-    const add = this.#pendingAdds.get(node.input)
-    if (add !== undefined) {
-      const layout = this.#layoutOf(add.left)
-      const operands = [this.#in(add.left, layout), this.#in(add.right, layout)]
-      return this.#emit('SkipLayerNormalization', [...operands, node.weight, node.bias], node.output, layout, {
-        epsilon,
-      })
-    }
+    if (this.#forms.has(node.output)) return
     const layout = this.#layoutOf(node.input)
     const operands = [this.#in(node.input, layout), node.weight, node.bias]
+    const epsilon = { float: node.epsilon }
     this.#emit('LayerNormalization', operands, node.output, layout, { axis: -1, epsilon })
   }
 
@@ -233,6 +279,7 @@ class Lowering {
 
   /** A shape `[batch, sequence, width]` computed from the input that has these dimensions. */
   #batchShape([batch, sequence, width]: readonly Dimension[]): string {
+    if (typeof sequence === 'number') return this.#shapeConstant([-1, sequence, Number(width)])
     const name = `shape.${batch}.${sequence}.${width}`
     if (this.nodes.some((node) => node.outputs[0] === name)) return name
     const source = this.#graph.inputs.find(({ shape }) => shape[0] === batch && shape[1] === sequence)!
@@ -240,6 +287,23 @@ class Lowering {
     this.#push('Shape', [source.name], [leading], { start: 0, end: 2 })
     this.#push('Concat', [leading, this.#constant(`width.${width}`, [1], [BigInt(width!)])], [name], { axis: 0 })
     return name
+  }
+
+  #parameterShape(name: string): readonly number[] {
+    return this.#graph.parameters.find((parameter) => parameter.name === name)!.shape
+  }
+
+  /** A parameter or an input in another shape, reshaped the first time it is needed so. */
+  #reshaped(source: string, shape: readonly number[]): string {
+    const name = `${source}#${shape.join('×')}`
+    if (!this.nodes.some((node) => node.outputs[0] === name)) {
+      this.#push('Reshape', [source, this.#shapeConstant(shape)], [name], {})
+    }
+    return name
+  }
+
+  #shapeConstant(shape: readonly number[]): string {
+    return this.#constant(`shape.${shape.join('×')}`, [shape.length], shape.map(BigInt))
   }
 
   #constant(label: string, shape: readonly number[], values: readonly bigint[]): string {

@@ -132,16 +132,29 @@ async function runSession(
   const fed: Record<string, OnnxTensor> = {}
   for (const { name } of graph.inputs) fed[name] = makeTensor(feeds[name]!)
   for (const { name } of graph.parameters) fed[name] = makeTensor(weights.get(name)!)
-  const tensors: Record<string, Tensor> = {}
+  const fetched = new Map<string, Tensor>()
   const fetches: Record<string, OnnxTensor> = {}
-  for (const [name, { output, shape }] of results) {
+  for (const { output, shape } of results.values()) {
+    if (fetched.has(output)) continue
     const resolved = resolveShape(shape, sizes)
     const data = new Float32Array(elementCount(resolved))
     const declared = model.outputs.find((value) => value.name === output)!.shape.length
     const rows = resolved.length > declared ? [data.length / resolved.at(-1)!, resolved.at(-1)!] : resolved
-    tensors[name] = { shape: resolved, data }
+    fetched.set(output, { shape: resolved, data })
     fetches[output] = makeTensor({ shape: rows, data })
   }
   await session.run(fed, fetches)
+  return ownedResults(results, fetched)
+}
+
+/** Two names may ask for one value: the second gets a copy. */
+function ownedResults(results: LoweredGraph['results'], fetched: ReadonlyMap<string, Tensor>): Record<string, Tensor> {
+  const tensors: Record<string, Tensor> = {}
+  const given = new Set<string>()
+  for (const [name, { output }] of results) {
+    const { shape, data } = fetched.get(output)!
+    tensors[name] = { shape, data: given.has(output) ? data.slice() : data }
+    given.add(output)
+  }
   return tensors
 }

@@ -25,9 +25,11 @@ export interface OnnxNode {
   readonly domain: '' | 'com.microsoft'
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
-  /** Integers are written as ints, `{ float }` as floats. */
-  readonly attributes: Readonly<Record<string, number | { readonly float: number }>>
+  readonly attributes: Readonly<Record<string, OnnxAttribute>>
 }
+
+/** Numbers and lists are written as integers, `{ float }` as a float. */
+export type OnnxAttribute = number | readonly number[] | { readonly float: number }
 
 /** A small constant: shapes, indices, scalars. */
 export interface OnnxInitializer {
@@ -74,15 +76,18 @@ function encodeGraph(writer: BinaryWriter, model: OnnxModel): void {
   for (const value of model.outputs) encodeValue(writer, 12, value)
 }
 
-function encodeAttribute(writer: BinaryWriter, name: string, value: number | { readonly float: number }): void {
+function encodeAttribute(writer: BinaryWriter, name: string, value: OnnxAttribute): void {
   writer.tag(5, WireType.LengthDelimited).fork()
   writer.tag(1, WireType.LengthDelimited).string(name)
   if (typeof value === 'number') {
     writer.tag(3, WireType.Varint).int64(value)
     writer.tag(20, WireType.Varint).int32(2)
-  } else {
+  } else if ('float' in value) {
     writer.tag(2, WireType.Bit32).float(value.float)
     writer.tag(20, WireType.Varint).int32(1)
+  } else {
+    for (const element of value) writer.tag(8, WireType.Varint).int64(element)
+    writer.tag(20, WireType.Varint).int32(7)
   }
   writer.join()
 }

@@ -37,6 +37,7 @@ export function pruneGraph(graph: Graph, names: readonly string[]): PrunedGraph 
       inputs: graph.inputs.filter((input) => needed.has(input.name)),
       parameters: graph.parameters.filter((parameter) => needed.has(parameter.name)),
       nodes: nodes.toReversed(),
+      shapes: Object.fromEntries(Object.entries(graph.shapes).filter(([value]) => needed.has(value))),
     },
     values,
   }
@@ -49,6 +50,8 @@ export function valuesRead(node: Node): ValueId[] {
       return [node.indices]
     case 'positions':
       return [node.like]
+    case 'row':
+      return []
     case 'matmul':
     case 'add':
       return [node.left, node.right]
@@ -68,6 +71,8 @@ export function parametersRead(node: Node): string[] {
   switch (node.op) {
     case 'gather':
     case 'positions':
+    case 'row':
+    case 'prepend':
       return [node.table]
     case 'linear':
       return node.bias === null ? [node.weight] : [node.weight, node.bias]

@@ -6,7 +6,8 @@ export interface CurvePoint {
   readonly loss: number
 }
 
-/** How high the loss rises between two models, by three definitions. Nats; negative where it never rises. */
+/** How high the loss rises between two models, by three definitions. Nats. The first two are never negative, for their
+ *  maxima are over the endpoints too. */
 export interface LossBarrier {
   /** max_λ L(λ) − ½ (L(1) + L(0)): Verma & Elbayad (2024). */
   readonly barrier: number
@@ -26,7 +27,7 @@ export function lossBarrier(points: readonly CurvePoint[]): LossBarrier {
   const lossAt = (lambda: number) => points.find((point) => point.lambda === lambda)?.loss
   const [lossB, lossA] = [lossAt(0), lossAt(1)]
   if (lossA === undefined || lossB === undefined) {
-    const found = points.map(({ lambda }) => lambda).join(', ')
+    const found = points.map(({ lambda }) => lambda).join(', ') || 'none'
     throw new UserError(`a loss barrier needs the losses at λ = 0 and λ = 1; the curve has λ = ${found}`)
   }
   const mean = (lossA + lossB) / 2

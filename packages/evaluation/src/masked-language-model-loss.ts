@@ -19,7 +19,7 @@ export interface Loss {
  *  over the N selected positions of all batches, each with the same weight; summed in f64.
  *  @param program The model's graph compiled for `negativeLogLikelihood`; its head runs on the selected positions only.
  *  @param onBatch Called after each batch with the number of batches done.
- *  @throws {UserError} when no position is selected, or when the loss of a batch is not a number.
+ *  @throws {UserError} when no position is selected, or when the loss of a batch is not finite.
  *  @see Verma & Elbayad (2024), §4; Salazar et al. (2020), Masked language model scoring.
  */
 export async function maskedLanguageModelLoss(
@@ -43,8 +43,8 @@ export async function maskedLanguageModelLoss(
       for (const value of negativeLogLikelihood!.data) sum += value
       positions += labels.data.length
     }
-    if (Number.isNaN(sum)) {
-      throw new UserError(`the loss of batch ${done} is not a number: the weights hold NaN or infinite values`)
+    if (!Number.isFinite(sum)) {
+      throw new UserError(`the loss of batch ${done} is not finite: the weights hold NaN or infinite values`)
     }
     onBatch?.(done)
   }

@@ -1,4 +1,4 @@
-import type { Alignment } from '@isthmus/alignment'
+import { type Alignment, type AlignmentSpace, graphSpace } from '@isthmus/alignment'
 import { openSafetensors, writeSafetensors } from '@isthmus/checkpoint'
 import { type Permutation, permutation, UserError } from '@isthmus/tensor'
 
@@ -8,16 +8,16 @@ import { type Permutation, permutation, UserError } from '@isthmus/tensor'
  */
 export async function writeAlignment(
   path: string,
-  alignment: Alignment,
+  { permutations, space }: Alignment,
   metadata: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const tensors = [...alignment].map(([name, indices]) => ({
+  const tensors = [...permutations].map(([name, indices]) => ({
     name,
     dtype: 'I32' as const,
     shape: [indices.length],
     data: indices,
   }))
-  await writeSafetensors(path, tensors, { ...metadata, format: 'isthmus-permutations' })
+  await writeSafetensors(path, tensors, { ...metadata, ...space, format: 'isthmus-permutations' })
 }
 
 /** Read an alignment that `writeAlignment` wrote.
@@ -32,14 +32,29 @@ export async function readAlignment(path: string): Promise<Alignment> {
         'is needed, as a merged folder has in its permutations.safetensors',
     )
   }
-  const alignment = new Map<string, Permutation>()
+  const permutations = new Map<string, Permutation>()
   for (const name of file.tensors.keys()) {
     const { data } = await file.readInt32(name)
     try {
-      alignment.set(name, permutation(data))
+      permutations.set(name, permutation(data))
     } catch (cause) {
       throw new UserError(`${path}: '${name}' is ${(cause as Error).message}; align the models again`, { cause })
     }
   }
-  return alignment
+  return { permutations, space: readSpace(path, file.metadata) }
+}
+
+/** Files without a space in their metadata are of the graph's own. */
+function readSpace(path: string, metadata: Readonly<Record<string, string>>): AlignmentSpace {
+  const one = <Value extends string>(field: keyof AlignmentSpace, values: readonly Value[]): Value => {
+    const found = values.find((value) => value === (metadata[field] ?? graphSpace[field]))
+    if (found !== undefined) return found
+    throw new UserError(
+      `${path}: ${field} is '${metadata[field]}', expected ${values.join(' or ')}; align the models again`,
+    )
+  }
+  return {
+    skips: one('skips', ['kept', 'ignored']),
+    decoder: one('decoder', ['exact', 'untied', 'released-code']),
+  }
 }

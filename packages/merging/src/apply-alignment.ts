@@ -1,6 +1,7 @@
-import type { Alignment } from '@isthmus/alignment'
-import { type ParameterAxis, permuteMember, type Symmetries } from '@isthmus/model'
+import { type Alignment, alignmentSymmetries } from '@isthmus/alignment'
+import { type Graph, type ParameterAxis, permuteMember } from '@isthmus/model'
 import { isIdentity, type Permutation, UserError } from '@isthmus/tensor'
+import { decoderParameter } from './decoder-parameter.ts'
 import type { ParameterReader } from './parameter-reader.ts'
 
 /** Move a model into another's space: read its parameters with every axis of an alignment permuted.
@@ -10,12 +11,17 @@ import type { ParameterReader } from './parameter-reader.ts'
  *  Which axes of which parameters belong together is derived from the graph, so nothing is listed by hand. Parameters
  *  are permuted as they are read; one tensor is copied at a time.
  *  @param read B's parameters.
+ *  @param graph B's graph, its decoder tied or not as the alignment's space needs it (`decoderOf`).
  *  @throws {UserError} naming an axis of the alignment that the graph does not have, or one of another size.
  */
-export function applyAlignment(read: ParameterReader, symmetries: Symmetries, alignment: Alignment): ParameterReader {
-  const permutations = new Map<string, { member: ParameterAxis; permutation: Permutation }[]>()
-  for (const [name, permutation] of alignment) {
-    const axis = symmetries.axes.find((candidate) => candidate.name === name)
+export function applyAlignment(read: ParameterReader, graph: Graph, alignment: Alignment): ParameterReader {
+  const steps = new Map<string, { member: ParameterAxis; permutation: Permutation }[]>()
+  const permute = (member: ParameterAxis, permutation: Permutation) => {
+    steps.set(member.parameter, [...(steps.get(member.parameter) ?? []), { member, permutation }])
+  }
+  const { axes, axisOfTap } = alignmentSymmetries(graph, alignment.space)
+  for (const [name, permutation] of alignment.permutations) {
+    const axis = axes.find((candidate) => candidate.name === name)
     if (axis === undefined || axis.size !== permutation.length) {
       const found = axis === undefined ? 'no such axis' : `${axis.size} features there`
       throw new UserError(
@@ -24,14 +30,15 @@ export function applyAlignment(read: ParameterReader, symmetries: Symmetries, al
       )
     }
     if (isIdentity(permutation)) continue
-    for (const member of axis.members) {
-      const steps = permutations.get(member.parameter) ?? []
-      steps.push({ member, permutation })
-      permutations.set(member.parameter, steps)
+    for (const member of axis.members) permute(member, permutation)
+    if (alignment.space.decoder === 'released-code' && axis === axisOfTap('residual.embeddings')) {
+      const decoder = { parameter: decoderParameter(graph), axis: 1 }
+      for (let times = 0; times < 2; times++) permute(decoder, permutation)
     }
   }
-  return async (name) => {
-    const steps = permutations.get(name) ?? []
-    return steps.reduce((value, step) => permuteMember(value, step.member, step.permutation), await read(name))
-  }
+  return async (name) =>
+    (steps.get(name) ?? []).reduce(
+      (value, { member, permutation }) => permuteMember(value, member, permutation),
+      await read(name),
+    )
 }

@@ -1,6 +1,7 @@
 export { readAlignment, writeAlignment } from './alignment-file.ts'
 export { applyAlignment } from './apply-alignment.ts'
 export { assertMergeable, type OpenedModel } from './assert-mergeable.ts'
+export { decoderParameter, untiedReader } from './decoder-parameter.ts'
 export { type EquivalenceGate, equivalenceGate } from './equivalence-gate.ts'
 export { assertLambda, interpolate } from './interpolate.ts'
 export { type ParameterReader, readWeights } from './parameter-reader.ts'

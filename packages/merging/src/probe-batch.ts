@@ -1,6 +1,6 @@
 import { randomStream } from '@isthmus/corpus'
 import type { Feeds } from '@isthmus/engine'
-import type { Graph } from '@isthmus/model'
+import { type Graph, maxPositions } from '@isthmus/model'
 import { type Tensor, UserError } from '@isthmus/tensor'
 
 const blocks = 8
@@ -15,11 +15,11 @@ const selectionStride = 7
  *  @throws {UserError} when the graph reads no token ids.
  */
 export function probeBatch(graph: Graph): Feeds {
-  const vocabulary = tableRows(graph, 'gather', 'inputIds')
+  const vocabulary = vocabularySize(graph)
   if (vocabulary === undefined) {
     throw new UserError(`the equivalence gate needs a model that reads tokens; ${graph.architecture} has no inputIds`)
   }
-  const length = Math.min(longestBlock, tableRows(graph, 'positions', 'inputIds') ?? longestBlock)
+  const length = Math.min(longestBlock, maxPositions(graph))
   const shape = [blocks, length]
   const stream = randomStream(0, 'equivalence-gate')
   const count = blocks * length
@@ -33,13 +33,8 @@ export function probeBatch(graph: Graph): Feeds {
   return values
 }
 
-/** Rows of the table that an operator reads for an input. */
-function tableRows(graph: Graph, op: 'gather' | 'positions', input: string): number | undefined {
-  for (const node of graph.nodes) {
-    const reads =
-      (node.op === 'gather' && op === 'gather' && node.indices === input) ||
-      (node.op === 'positions' && op === 'positions' && node.like === input)
-    if (reads) return graph.parameters.find(({ name }) => name === node.table)?.shape[0]
-  }
-  return undefined
+function vocabularySize(graph: Graph): number | undefined {
+  const words = graph.nodes.find((node) => node.op === 'gather' && node.indices === 'inputIds')
+  if (words?.op !== 'gather') return undefined
+  return graph.parameters.find(({ name }) => name === words.table)!.shape[0]
 }

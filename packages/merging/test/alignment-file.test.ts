@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { type Alignment, graphSpace } from '@isthmus/alignment'
 import { CheckpointError, openSafetensors, writeSafetensors } from '@isthmus/checkpoint'
 import { type Permutation, permutation, UserError } from '@isthmus/tensor'
 import fc from 'fast-check'
@@ -12,14 +13,20 @@ const permutations = fc
   .chain((size) => fc.shuffledSubarray([...Array(size).keys()], { minLength: size, maxLength: size }))
   .map((order) => permutation(Int32Array.from(order)))
 
-const alignments = fc
-  .uniqueArray(fc.tuple(fc.constantFrom('ffn.0', 'ffn.11', 'attention.0', 'queryKey.0', 'residual'), permutations), {
-    selector: ([name]) => name,
-  })
-  .map((entries) => new Map<string, Permutation>(entries))
+const alignments: fc.Arbitrary<Alignment> = fc.record({
+  permutations: fc
+    .uniqueArray(fc.tuple(fc.constantFrom('ffn.0', 'ffn.11', 'attention.0', 'queryKey.0', 'residual'), permutations), {
+      selector: ([name]) => name,
+    })
+    .map((entries) => new Map<string, Permutation>(entries)),
+  space: fc.record({
+    skips: fc.constantFrom('kept', 'ignored'),
+    decoder: fc.constantFrom('exact', 'untied', 'released-code'),
+  }),
+})
 
 describe('an alignment file', () => {
-  it('gives back what was written, and what was noted beside it', async () => {
+  it('gives back what was written, its space, and what was noted beside it', async () => {
     const folder = await temporaryFolder()
     let count = 0
     await fc.assert(
@@ -27,18 +34,35 @@ describe('an alignment file', () => {
         const path = join(folder, `${count++}.safetensors`)
         await writeAlignment(path, alignment, { method: 'ffn' })
         const read = await readAlignment(path)
-        expect(new Map([...read].sort())).toEqual(new Map([...alignment].sort()))
+        expect(new Map([...read.permutations].sort())).toEqual(new Map([...alignment.permutations].sort()))
+        expect(read.space).toEqual(alignment.space)
         await using file = await openSafetensors(path)
-        expect(file.metadata).toEqual({ format: 'isthmus-permutations', method: 'ffn' })
+        expect(file.metadata).toEqual({ format: 'isthmus-permutations', method: 'ffn', ...alignment.space })
       }),
-      { numRuns: 25 },
+      { numRuns: 40 },
     )
+  })
+
+  it('without a space is of the graph’s own', async () => {
+    const path = join(await temporaryFolder(), 'earlier.safetensors')
+    const tensors = [{ name: 'ffn.0', dtype: 'I32' as const, shape: [2], data: Int32Array.of(1, 0) }]
+    await writeSafetensors(path, tensors, { format: 'isthmus-permutations' })
+    expect((await readAlignment(path)).space).toEqual(graphSpace)
+  })
+
+  it.each([
+    [{ decoder: 'tied' }, "decoder is 'tied', expected exact or untied or released-code; align the models again"],
+    [{ skips: '' }, "skips is '', expected kept or ignored; align the models again"],
+  ])('of an unknown space is refused: %o', async (space, sentence) => {
+    const path = join(await temporaryFolder(), 'unknown.safetensors')
+    await writeSafetensors(path, [], { ...space, format: 'isthmus-permutations' })
+    await expect(readAlignment(path)).rejects.toThrow(new UserError(`${path}: ${sentence}`))
   })
 
   it('with an entry that is no permutation is refused', async () => {
     const path = join(await temporaryFolder(), 'corrupt.safetensors')
     const corrupt = Int32Array.of(0, 2, 2, 1)
-    await writeAlignment(path, new Map([['ffn.0', corrupt as Permutation]]), {})
+    await writeAlignment(path, { permutations: new Map([['ffn.0', corrupt as Permutation]]), space: graphSpace }, {})
     await expect(readAlignment(path)).rejects.toThrow(
       new UserError(
         `${path}: 'ffn.0' is not a permutation of 4: 2 occurs twice, but each of 0 to 3 must occur exactly once; align ` +

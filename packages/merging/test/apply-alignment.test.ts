@@ -1,3 +1,4 @@
+import { type Alignment, graphSpace } from '@isthmus/alignment'
 import { bert, drawSymmetry, type Graph, interpret, keepsFunction, symmetries } from '@isthmus/model'
 import { identityPermutation, type Permutation, permutation, type Tensor, UserError } from '@isthmus/tensor'
 import fc from 'fast-check'
@@ -59,13 +60,17 @@ function largestDifference(x: Float64Array, y: Float64Array): number {
   return x.reduce((largest, value, i) => Math.max(largest, Math.abs(value - y[i]!)), 0)
 }
 
+/** Permutations of the graph's own axes. */
+function inGraphSpace(permutations: ReadonlyMap<string, Permutation>): Alignment {
+  return { permutations, space: graphSpace }
+}
+
 describe('applyAlignment', () => {
   it('keeps the logits of every model under every symmetry', async () => {
     await fc.assert(
       fc.asyncProperty(graphs, fc.nat(), async (graph, seed) => {
-        const group = symmetries(graph)
         const read = readerOf(randomWeights(graph, seed))
-        const aligned = applyAlignment(read, group, drawSymmetry(group, seed))
+        const aligned = applyAlignment(read, graph, inGraphSpace(drawSymmetry(symmetries(graph), seed)))
         // Logits are of some tens: in f64 a sum that is only reordered moves by some 1e-14.
         expect(largestDifference(await logitsOf(graph, aligned), await logitsOf(graph, read))).toBeLessThan(1e-10)
       }),
@@ -79,11 +84,11 @@ describe('applyAlignment', () => {
         const group = symmetries(graph)
         const { size } = group.axisOfTap('attention.0')!
         const rotated = permutation(Int32Array.from({ length: size }, (_, i) => (i + 1) % size))
-        const alignment = new Map([['attention.0', rotated]])
-        expect(keepsFunction(group, alignment).kept).toBe(false)
+        const permutations = new Map([['attention.0', rotated]])
+        expect(keepsFunction(group, permutations).kept).toBe(false)
         const read = readerOf(randomWeights(graph, seed))
         const difference = largestDifference(
-          await logitsOf(graph, applyAlignment(read, group, alignment)),
+          await logitsOf(graph, applyAlignment(read, graph, inGraphSpace(permutations))),
           await logitsOf(graph, read),
         )
         expect(difference).toBeGreaterThan(1e-6)
@@ -99,7 +104,7 @@ describe('applyAlignment', () => {
   const swapped = permutation(Int32Array.of(1, 0, 2, 3, 4))
 
   it('permutes rows, biases and columns alike: B′[i] = B[π(i)]', async () => {
-    const aligned = applyAlignment(readerOf(weights), group, new Map([['ffn.0', swapped]]))
+    const aligned = applyAlignment(readerOf(weights), graph, inGraphSpace(new Map([['ffn.0', swapped]])))
     const bias = 'bert.encoder.layer.0.intermediate.dense.bias'
     expect((await aligned(bias)).data).toEqual(weights.get(bias)!.data.map((_, i, own) => own[swapped[i]!]!))
     const columns = 'bert.encoder.layer.0.output.dense.weight'
@@ -108,14 +113,14 @@ describe('applyAlignment', () => {
   })
 
   it('permutes every axis of every parameter that belongs to an axis of the alignment', async () => {
-    const alignment = drawSymmetry(group, 5)
-    const aligned = applyAlignment(readerOf(weights), group, alignment)
+    const permutations = drawSymmetry(group, 5)
+    const aligned = applyAlignment(readerOf(weights), graph, inGraphSpace(permutations))
     for (const { name, shape } of graph.parameters) {
-      const permutations = shape.map((size, axis) => {
+      const moved = shape.map((size, axis) => {
         const owner = group.axes.find(({ members }) => members.some((m) => m.parameter === name && m.axis === axis))
-        return owner === undefined ? identityPermutation(size) : alignment.get(owner.name)!
+        return owner === undefined ? identityPermutation(size) : permutations.get(owner.name)!
       })
-      const [rows, columns = identityPermutation(1)] = permutations
+      const [rows, columns = identityPermutation(1)] = moved
       const own = weights.get(name)!.data
       const expected = [...rows!].flatMap((row) => [...columns].map((column) => own[row * columns.length + column]!))
       expect([...(await aligned(name)).data], name).toEqual(expected)
@@ -123,11 +128,11 @@ describe('applyAlignment', () => {
   })
 
   it('reads what it does not permute as it is', async () => {
-    const alignment = new Map<string, Permutation>([
+    const permutations = new Map<string, Permutation>([
       ['ffn.0', swapped],
       ['ffn.1', identityPermutation(5)],
     ])
-    const aligned = applyAlignment(readerOf(weights), group, alignment)
+    const aligned = applyAlignment(readerOf(weights), graph, inGraphSpace(permutations))
     for (const name of ['bert.encoder.layer.1.intermediate.dense.weight', 'cls.predictions.bias']) {
       expect(await aligned(name)).toEqual(weights.get(name))
     }
@@ -135,7 +140,7 @@ describe('applyAlignment', () => {
 
   it('refuses an axis that the model lacks, or one of another size', () => {
     const apply = (name: string, size: number) => () =>
-      applyAlignment(readerOf(weights), group, new Map([[name, identityPermutation(size)]]))
+      applyAlignment(readerOf(weights), graph, inGraphSpace(new Map([[name, identityPermutation(size)]])))
     expect(apply('ffn.2', 5)).toThrow(
       new UserError(
         "the alignment permutes 5 features of 'ffn.2', but the model has no such axis: was it made for another architecture?",

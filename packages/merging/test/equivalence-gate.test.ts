@@ -1,39 +1,39 @@
 import { fileURLToPath } from 'node:url'
-import type { Alignment } from '@isthmus/alignment'
+import { align, alignmentMethod, decoderOf, graphSpace } from '@isthmus/alignment'
 import { Checkpoint } from '@isthmus/checkpoint'
 import type { Program } from '@isthmus/engine'
 import { onnxEngine } from '@isthmus/engine-onnx'
-import { drawSymmetry, type Graph, graphBuilder, graphOf, type Symmetries, symmetries } from '@isthmus/model'
+import { drawSymmetry, type Graph, graphBuilder, graphOf, symmetries } from '@isthmus/model'
 import { identityPermutation, type Permutation, UserError } from '@isthmus/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { applyAlignment, type EquivalenceGate, equivalenceGate, probeBatch } from '../src/index.ts'
+import { applyAlignment, type EquivalenceGate, equivalenceGate, probeBatch, untiedReader } from '../src/index.ts'
+import { randomCorrelation } from './random-correlation.ts'
 import { graphOfConfig, smallConfig } from './small-bert.ts'
 
 const folders = fileURLToPath(new URL('../../../datasets/models', import.meta.url))
 
 describe('equivalenceGate', () => {
   let graph: Graph
-  let group: Symmetries
   let program: Program
 
   beforeAll(async () => {
     await using model = await Checkpoint.open(`${folders}/seed-1`)
     graph = graphOf(model.config, model.name, { padding: false })
-    group = symmetries(graph)
     const engine = await onnxEngine.create({ executionProvider: 'cpu' })
     program = await engine.compile(graph, { outputs: ['logits'] })
   })
   afterAll(() => program.dispose())
 
-  async function gateOf(seed: number, alignment: Alignment): Promise<EquivalenceGate> {
+  async function gateOf(seed: number, permutations: ReadonlyMap<string, Permutation>): Promise<EquivalenceGate> {
     await using model = await Checkpoint.open(`${folders}/seed-${seed}`)
     const read = (name: string) => model.read(name)
-    return await equivalenceGate(program, read, applyAlignment(read, group, alignment), probeBatch(graph))
+    const aligned = applyAlignment(read, graph, { permutations, space: graphSpace })
+    return await equivalenceGate(program, read, aligned, probeBatch(graph))
   }
 
   it.each([1, 2, 3, 4])('passes every symmetry of seed-%i', async (seed) => {
     for (let draw = 0; draw < 3; draw++) {
-      const gate = await gateOf(seed, drawSymmetry(group, 10 * seed + draw))
+      const gate = await gateOf(seed, drawSymmetry(symmetries(graph), 10 * seed + draw))
       expect(gate.passed).toBe(true)
       expect(gate.maxAbsLogitDifference).toBeLessThanOrEqual(1e-4)
       expect(gate.maxAbsLogitDifference).toBeGreaterThan(0)
@@ -73,6 +73,53 @@ describe('equivalenceGate', () => {
       return { shape, data: name === 'cls.predictions.bias' ? data.fill(Number.NaN) : data }
     }
     expect((await equivalenceGate(program, read, broken, probeBatch(graph))).passed).toBe(false)
+  })
+})
+
+describe('the residual stream of shipped models', () => {
+  const residual = (mode: string) => [`residual/${mode}`, `residual/${mode}/untied`]
+  let setups: Record<'tied' | 'untied', { graph: Graph; program: Program }>
+
+  beforeAll(async () => {
+    await using model = await Checkpoint.open(`${folders}/seed-1`)
+    const engine = await onnxEngine.create({ executionProvider: 'cpu' })
+    const prepare = async (decoder: 'tied' | 'untied') => {
+      const graph = graphOf(model.config, model.name, { padding: false, decoder })
+      return { graph, program: await engine.compile(graph, { outputs: ['logits'] }) }
+    }
+    setups = { tied: await prepare('tied'), untied: await prepare('untied') }
+  })
+  afterAll(() => Promise.all([setups.tied.program.dispose(), setups.untied.program.dispose()]))
+
+  async function gateOf(name: string, seed: number): Promise<EquivalenceGate> {
+    await using model = await Checkpoint.open(`${folders}/seed-${seed}`)
+    const method = alignmentMethod(name)
+    const { graph, program } = setups[decoderOf(method.space)]
+    const read = untiedReader((parameter) => model.read(parameter), setups.tied.graph, graph)
+    const alignment = align(method, { graph, correlation: randomCorrelation(128, seed) })
+    return await equivalenceGate(program, read, applyAlignment(read, graph, alignment), probeBatch(graph))
+  }
+
+  it.each(['first', 'last', 'all'].flatMap(residual))('passes, permuted as one and with its head: %s', async (name) => {
+    for (const seed of [2, 3]) {
+      const { passed, maxAbsLogitDifference } = await gateOf(name, seed)
+      expect(passed).toBe(true)
+      expect(maxAbsLogitDifference).toBeLessThanOrEqual(1e-4)
+      expect(maxAbsLogitDifference).toBeGreaterThan(0)
+    }
+  })
+
+  it('passes to the bit where it is left as it is', async () => {
+    expect((await gateOf('residual/identity', 2)).maxAbsLogitDifference).toBe(0)
+  })
+
+  it.each([
+    ...residual('separate'),
+    ...['first', 'last', 'all', 'separate'].map((mode) => `residual/${mode}/released-code`),
+  ])('fails by whole units, permuted apart or without its head: %s', async (name) => {
+    const { passed, maxAbsLogitDifference } = await gateOf(name, 2)
+    expect(passed).toBe(false)
+    expect(maxAbsLogitDifference).toBeGreaterThan(1)
   })
 })
 

@@ -18,9 +18,9 @@ export const smallConfig = {
   tie_word_embeddings: true,
 }
 
-/** The graph of a `config.json`, without padding. */
-export function graphOfConfig(config: Readonly<Record<string, unknown>>): Graph {
-  return graphOf(config, 'config.json', { padding: false })
+/** The graph of a `config.json`, without padding, its decoder as the configuration has it unless one is given. */
+export function graphOfConfig(config: Readonly<Record<string, unknown>>, decoder?: 'tied' | 'untied'): Graph {
+  return graphOf(config, 'config.json', { padding: false, ...(decoder === undefined ? {} : { decoder }) })
 }
 
 /** Random parameters of a graph, as checkpoints hold them: in f32. */

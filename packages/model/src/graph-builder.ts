@@ -1,5 +1,5 @@
-import { ShapeError } from '@isthmus/tensor'
-import type { Dimension, Graph, GraphInput, Node, Parameter, Tap, ValueId } from './graph.ts'
+import { elementCount, ShapeError } from '@isthmus/tensor'
+import type { Dimension, Graph, GraphInput, Node, Parameter, Tap, ValueId, WeightLayout } from './graph.ts'
 
 /** Makes a {@link Graph} node by node, in the order of the forward pass.
  *
@@ -13,8 +13,14 @@ export interface GraphBuilder {
   /** Declare a parameter by its name in the checkpoint. One that is declared twice is shared. */
   parameter(name: string, shape: readonly number[]): Parameter
   gather(table: Parameter, indices: ValueId, name: string): ValueId
-  positions(table: Parameter, like: ValueId, name: string): ValueId
-  linear(input: ValueId, weight: Parameter, bias: Parameter | null, name: string): ValueId
+  /** @param offset The row of the first position; 0 if left out. */
+  positions(table: Parameter, like: ValueId, name: string, offset?: number): ValueId
+  row(table: Parameter, index: number, name: string): ValueId
+  patches(input: ValueId, size: number, name: string): ValueId
+  prepend(table: Parameter, input: ValueId, name: string): ValueId
+  /** @param weightLayout `outIn` if left out. */
+  linear(input: ValueId, weight: Parameter, bias: Parameter | null, name: string, weightLayout?: WeightLayout): ValueId
+  slice(input: ValueId, range: { start: number; size: number }, name: string): ValueId
   matmul(left: ValueId, right: ValueId, transpose: { left?: boolean; right?: boolean }, name: string): ValueId
   add(left: ValueId, right: ValueId, name: string): ValueId
   layerNorm(input: ValueId, weight: Parameter, bias: Parameter, epsilon: number, name: string): ValueId
@@ -94,28 +100,93 @@ class CheckingGraphBuilder implements GraphBuilder {
     return this.#node({ op: 'gather', table: table.name, indices, output: name }, shape)
   }
 
-  positions(table: Parameter, like: ValueId, name: string): ValueId {
-    const shape = this.#shapeOf(like, name)
-    this.#require(name, table.shape.length === 2, `a table [n, width], found ${describe(table.shape)}`)
-    this.#require(name, shape.length === 2, `'${like}' to be [batch, sequence], found ${describe(shape)}`)
-    return this.#node({ op: 'positions', table: table.name, like, output: name }, [shape[1]!, table.shape[1]!])
+  positions(table: Parameter, like: ValueId, name: string, offset = 0): ValueId {
+    const [shape, [rows, width]] = [this.#shapeOf(like, name), table.shape.slice(-2)]
+    const isTable = table.shape.length === 2 || (table.shape.length === 3 && table.shape[0] === 1)
+    this.#require(name, isTable, `a table [n, width] or [1, n, width], found ${describe(table.shape)}`)
+    this.#require(name, shape.length >= 2, `'${like}' to be [batch, sequence, …], found ${describe(shape)}`)
+    const sequence = shape[1]!
+    const isOffset = Number.isInteger(offset) && offset >= 0 && offset < rows!
+    this.#require(name, isOffset, `an offset among the ${rows} rows of '${table.name}', found ${offset}`)
+    if (typeof sequence === 'number') {
+      const longest = rows! - offset
+      this.#require(name, sequence <= longest, `sequences of at most ${longest} positions, found ${sequence}`)
+    }
+    return this.#node({ op: 'positions', table: table.name, like, offset, output: name }, [sequence, width!])
   }
 
-  linear(input: ValueId, weight: Parameter, bias: Parameter | null, name: string): ValueId {
+  row(table: Parameter, index: number, name: string): ValueId {
+    this.#require(name, table.shape.length === 2, `a table [n, width], found ${describe(table.shape)}`)
+    const [rows, width] = table.shape as [number, number]
+    const exists = Number.isInteger(index) && index >= 0 && index < rows
+    this.#require(name, exists, `one of the ${rows} rows of '${table.name}', found ${index}`)
+    return this.#node({ op: 'row', table: table.name, index, output: name }, [width])
+  }
+
+  patches(input: ValueId, size: number, name: string): ValueId {
     const shape = this.#shapeOf(input, name)
+    const [batch, channels, height, width] = shape
+    const fits = (side: Dimension | undefined) => typeof side === 'number' && side % size === 0
     this.#require(
       name,
-      weight.shape.length === 2 && weight.shape[1] === shape.at(-1),
-      `a weight [out, ${shape.at(-1)}] for '${input}' ${describe(shape)}, found ${describe(weight.shape)}`,
+      shape.length === 4 && typeof channels === 'number' && fits(height) && fits(width),
+      `'${input}' to be [batch, channels, height, width] with sides that ${size} divides, found ${describe(shape)}`,
     )
-    const width = weight.shape[0]!
+    const count = (Number(height) / size) * (Number(width) / size)
+    return this.#node({ op: 'patches', input, size, output: name }, [batch!, count, Number(channels) * size * size])
+  }
+
+  prepend(table: Parameter, input: ValueId, name: string): ValueId {
+    const shape = this.#shapeOf(input, name)
+    const [batch, length, width] = shape
+    this.#require(
+      name,
+      shape.length === 3 && typeof length === 'number',
+      `'${input}' to be [batch, n, width] of a known length n, found ${describe(shape)}`,
+    )
+    this.#require(
+      name,
+      equalShapes(table.shape, [1, 1, width!]),
+      `a token [1, 1, ${width}], found ${describe(table.shape)}`,
+    )
+    return this.#node({ op: 'prepend', table: table.name, input, output: name }, [batch!, Number(length) + 1, width!])
+  }
+
+  linear(
+    input: ValueId,
+    weight: Parameter,
+    bias: Parameter | null,
+    name: string,
+    weightLayout: WeightLayout = 'outIn',
+  ): ValueId {
+    const shape = this.#shapeOf(input, name)
+    const isMatrix = weight.shape.length === 2
+    const [out, into] =
+      weightLayout === 'inOut' ? [weight.shape[1]!, weight.shape[0]!] : [weight.shape[0]!, flattened(weight.shape)]
+    this.#require(
+      name,
+      into === shape.at(-1) && (isMatrix || (weightLayout === 'outIn' && weight.shape.length > 2)),
+      `a weight ${weightLayout === 'outIn' ? `[out, ${shape.at(-1)}]` : `[${shape.at(-1)}, out]`} for '${input}' ` +
+        `${describe(shape)}, found ${describe(weight.shape)}`,
+    )
     if (bias !== null) {
-      this.#require(name, equalShapes(bias.shape, [width]), `a bias [${width}], found ${describe(bias.shape)}`)
+      this.#require(name, equalShapes(bias.shape, [out]), `a bias [${out}], found ${describe(bias.shape)}`)
     }
-    return this.#node({ op: 'linear', input, weight: weight.name, bias: bias?.name ?? null, output: name }, [
-      ...shape.slice(0, -1),
-      width,
-    ])
+    return this.#node(
+      { op: 'linear', input, weight: weight.name, bias: bias?.name ?? null, weightLayout, output: name },
+      [...shape.slice(0, -1), out],
+    )
+  }
+
+  slice(input: ValueId, { start, size }: { start: number; size: number }, name: string): ValueId {
+    const shape = this.#shapeOf(input, name)
+    const width = shape.at(-1)
+    this.#require(
+      name,
+      typeof width === 'number' && Number.isInteger(start) && start >= 0 && size > 0 && start + size <= width,
+      `features among those of '${input}' ${describe(shape)}, found ${start} to ${start + size - 1}`,
+    )
+    return this.#node({ op: 'slice', input, start, size, output: name }, [...shape.slice(0, -1), size])
   }
 
   matmul(left: ValueId, right: ValueId, transpose: { left?: boolean; right?: boolean }, name: string): ValueId {
@@ -245,6 +316,7 @@ class CheckingGraphBuilder implements GraphBuilder {
       inputs: [...this.#inputs],
       parameters: [...this.#parameters.values()],
       nodes: [...this.#nodes],
+      shapes: Object.fromEntries(this.#shapes),
       taps: [...this.#taps],
       outputs: { ...this.#outputs },
     }
@@ -277,6 +349,11 @@ class CheckingGraphBuilder implements GraphBuilder {
 
 function equalShapes(a: readonly Dimension[], b: readonly Dimension[]): boolean {
   return a.length === b.length && a.every((dimension, axis) => dimension === b[axis])
+}
+
+/** The number of elements of each row. */
+function flattened(shape: readonly number[]): number {
+  return elementCount(shape.slice(1))
 }
 
 function describe(shape: readonly Dimension[]): string {

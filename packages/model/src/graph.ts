@@ -17,13 +17,21 @@ export interface Parameter {
 /** The name of a value: an input's, or a node's output. Unique in its graph. */
 export type ValueId = string
 
-/** One operation. Fields named `weight`, `bias`, `table` name parameters; all other strings but `op` name values.
+/** How a linear map's weight is stored: `[out, in]` as PyTorch's `Linear`, `[in, out]` as GPT-2's `Conv1D`. */
+export type WeightLayout = 'outIn' | 'inOut'
+
+/** One operation. Fields named `weight`, `bias`, `table` name parameters; the other strings but `op`, `approximation` and
+ *  `weightLayout` name values. All fields are plain, so that nodes can be compared field by field.
  *
  *  | op | computes | output shape |
  *  |---|---|---|
  *  | `gather` | rows of `table [n, width]` at `indices […]` | `[…, width]` |
- *  | `positions` | the first `sequence` rows of `table`, where `like` is `[batch, sequence]` | `[sequence, width]` |
- *  | `linear` | `input Wᵀ + b`, `W [out, in]` | `[…, out]` |
+ *  | `positions` | rows `offset` to `offset + sequence − 1` of `table [n, width]` or `[1, n, width]`, where `like` is `[batch, sequence, …]` | `[sequence, width]` |
+ *  | `row` | row `index` of `table [n, width]` | `[width]` |
+ *  | `patches` | `input [batch, channels, height, width]` cut into squares of `size`, row by row, each flattened channel by channel | `[batch, patches, channels·size²]` |
+ *  | `prepend` | the token `table [1, 1, width]` before each sequence of `input [batch, n, width]` | `[batch, n + 1, width]` |
+ *  | `linear` | `input Wᵀ + b`, `W [out, in]`, or `[out, …]` with the rest flattened; `input W + b`, `W [in, out]` with `weightLayout` `inOut` | `[…, out]` |
+ *  | `slice` | features `start` to `start + size − 1` of the last axis of `input` | `[…, size]` |
  *  | `matmul` | `left right`, either transposed, both of rank 2 | `[m, n]` |
  *  | `add` | `left + right`, the shorter shape broadcast over leading axes | of `left` |
  *  | `layerNorm` | `(x − mean) / sqrt(var + ε) · γ + β` over the last axis | of `input` |
@@ -37,12 +45,29 @@ export type ValueId = string
  */
 export type Node =
   | { readonly op: 'gather'; readonly table: string; readonly indices: ValueId; readonly output: ValueId }
-  | { readonly op: 'positions'; readonly table: string; readonly like: ValueId; readonly output: ValueId }
+  | {
+      readonly op: 'positions'
+      readonly table: string
+      readonly like: ValueId
+      readonly offset: number
+      readonly output: ValueId
+    }
+  | { readonly op: 'row'; readonly table: string; readonly index: number; readonly output: ValueId }
+  | { readonly op: 'patches'; readonly input: ValueId; readonly size: number; readonly output: ValueId }
+  | { readonly op: 'prepend'; readonly table: string; readonly input: ValueId; readonly output: ValueId }
   | {
       readonly op: 'linear'
       readonly input: ValueId
       readonly weight: string
       readonly bias: string | null
+      readonly weightLayout: WeightLayout
+      readonly output: ValueId
+    }
+  | {
+      readonly op: 'slice'
+      readonly input: ValueId
+      readonly start: number
+      readonly size: number
       readonly output: ValueId
     }
   | {
@@ -88,7 +113,8 @@ export type Node =
 
 /** A place where features are read: a named value, its site and layer as in the paper (algorithms §1). */
 export interface Tap {
-  /** Unique in the graph: `ffn.0`, `attention.3`, `residual.embeddings`, `residual.2.output`, `mlmHead`. */
+  /** Unique in the graph: `ffn.0`, `attention.3`, `residual.embeddings`, `residual.2.output`, `residual.final` (after the
+   *  last norm of a pre-LN stream), `mlmHead`. */
   readonly name: string
   readonly site: 'ffn' | 'attention' | 'query' | 'key' | 'residual' | 'mlmHead' | 'pooler'
   /** Counted from 0; −1 for the embeddings, null where a site occurs once. */
@@ -104,6 +130,8 @@ export interface Graph {
   readonly inputs: readonly GraphInput[]
   readonly parameters: readonly Parameter[]
   readonly nodes: readonly Node[]
+  /** The shape of every input and of every node's output, in the dimensions of the inputs. */
+  readonly shapes: Readonly<Record<ValueId, readonly Dimension[]>>
   readonly taps: readonly Tap[]
   /** Names by which a run's results are asked for, e.g. `hidden`, `logits`, `negativeLogLikelihood`. */
   readonly outputs: Readonly<Record<string, ValueId>>

@@ -57,11 +57,19 @@ function evaluate(
     case 'gather':
       return operators.gather(parameter(node.table), read(node.indices))
     case 'positions':
-      return operators.positions(parameter(node.table), read(node.like))
+      return operators.positions(parameter(node.table), read(node.like), node.offset)
+    case 'row':
+      return operators.rowOf(parameter(node.table), node.index)
+    case 'patches':
+      return operators.patches(read(node.input), node.size)
+    case 'prepend':
+      return operators.prepend(parameter(node.table), read(node.input))
     case 'linear': {
       const bias = node.bias === null ? null : parameter(node.bias)
-      return operators.linear(read(node.input), parameter(node.weight), bias)
+      return operators.linear(read(node.input), parameter(node.weight), bias, node.weightLayout)
     }
+    case 'slice':
+      return operators.slice(read(node.input), node)
     case 'matmul':
       return operators.matmul(read(node.left), read(node.right), node.transposeLeft, node.transposeRight)
     case 'add':

@@ -24,7 +24,7 @@ function expected(issue: z.core.$ZodIssue): string {
     case 'invalid_type':
       return { object: 'an object', int: 'a whole number' }[issue.expected as string] ?? `a ${issue.expected}`
     case 'too_small':
-      return `more than ${issue.minimum}`
+      return `${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}`
     case 'invalid_value':
       return issue.values.map((value) => JSON.stringify(value)).join(' or ')
     default:

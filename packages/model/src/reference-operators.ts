@@ -1,6 +1,6 @@
 import { elementCount, type Tensor, UserError } from '@isthmus/tensor'
 import { erf } from './erf.ts'
-import type { Node } from './graph.ts'
+import type { Node, WeightLayout } from './graph.ts'
 
 /** An f64 array with a shape: every value of the reference interpreter, indices too. */
 export type Value = Tensor<Float64Array>
@@ -24,24 +24,74 @@ export function gather(table: Value, indices: Value): Value {
   return result
 }
 
-/** The first `sequence` rows of a table, for `like [batch, sequence]`. */
-export function positions(table: Value, like: Value): Value {
-  const sequence = like.shape[1]!
-  return gather(table, { shape: [sequence], data: Float64Array.from({ length: sequence }, (_, i) => i) })
+/** Rows `offset` to `offset + sequence − 1` of `table [n, width]` or `[1, n, width]`, for `like [batch, sequence, …]`.
+ *
+ *  @throws {UserError} where the table has fewer rows.
+ */
+export function positions(table: Value, like: Value, offset = 0): Value {
+  const rows = { shape: table.shape.slice(-2), data: table.data }
+  return gather(rows, range(offset, like.shape[1]!))
 }
 
-/** `y = x Wᵀ + b`, over the last axis. */
-export function linear(input: Value, weight: Value, bias: Value | null): Value {
-  const [out, into] = weight.shape as [number, number]
+/** Row `index` of `table [n, width]`: `[width]`. */
+export function rowOf(table: Value, index: number): Value {
+  return { shape: table.shape.slice(1), data: row(table, index).slice() }
+}
+
+/** The squares of `size` of `input [batch, channels, height, width]`, row by row, each flattened channel by channel:
+ *  `[batch, patches, channels·size²]`.
+ */
+export function patches(input: Value, size: number): Value {
+  const [batch, channels, height, width] = input.shape as [number, number, number, number]
+  const [rows, columns] = [height / size, width / size]
+  const result = zeros([batch, rows * columns, channels * size * size])
+  let next = 0
+  for (let b = 0; b < batch; b++) {
+    for (let patch = 0; patch < rows * columns; patch++) {
+      const [top, left] = [Math.floor(patch / columns) * size, (patch % columns) * size]
+      for (let c = 0; c < channels; c++) {
+        for (let y = top; y < top + size; y++) {
+          const start = ((b * channels + c) * height + y) * width + left
+          result.data.set(input.data.subarray(start, start + size), next)
+          next += size
+        }
+      }
+    }
+  }
+  return result
+}
+
+/** The token `table [1, 1, width]` before each sequence of `input [batch, n, width]`: `[batch, n + 1, width]`. */
+export function prepend(table: Value, input: Value): Value {
+  const [batch, length, width] = input.shape as [number, number, number]
+  const result = zeros([batch, length + 1, width])
+  for (let b = 0; b < batch; b++) {
+    result.data.set(table.data, b * (length + 1) * width)
+    result.data.set(input.data.subarray(b * length * width, (b + 1) * length * width), (b * (length + 1) + 1) * width)
+  }
+  return result
+}
+
+/** `y = x Wᵀ + b` over the last axis, with `W [out, …]`, its rows flattened; of `inOut`, `y = x W + b`. */
+export function linear(input: Value, weight: Value, bias: Value | null, layout: WeightLayout = 'outIn'): Value {
+  const w = layout === 'inOut' ? transpose(weight) : weight
+  const [out, into] = [w.shape[0]!, elementCount(w.shape.slice(1))]
   const result = zeros([...input.shape.slice(0, -1), out])
   for (let r = 0; r < rowCount(input); r++) {
     const x = row(input, r)
     for (let o = 0; o < out; o++) {
       let sum = bias === null ? 0 : bias.data[o]!
-      for (let i = 0; i < into; i++) sum += weight.data[o * into + i]! * x[i]!
+      for (let i = 0; i < into; i++) sum += w.data[o * into + i]! * x[i]!
       result.data[r * out + o] = sum
     }
   }
+  return result
+}
+
+/** Features `start` to `start + size − 1` of the last axis. */
+export function slice(input: Value, { start, size }: { readonly start: number; readonly size: number }): Value {
+  const result = zeros([...input.shape.slice(0, -1), size])
+  for (let r = 0; r < rowCount(input); r++) result.data.set(row(input, r).subarray(start, start + size), r * size)
   return result
 }
 
@@ -126,7 +176,7 @@ export function select(input: Value, indices: Value): Value {
 /** The first token: `input[:, 0, :]`. */
 export function first(input: Value): Value {
   const [batch, sequence] = input.shape as [number, number]
-  return select(input, { shape: [batch], data: Float64Array.from({ length: batch }, (_, b) => b * sequence) })
+  return select(input, range(0, batch, sequence))
 }
 
 /** `exp(x_i) / Σ_j exp(x_j)` over the last axis. */
@@ -164,6 +214,11 @@ function mapRows(input: Value, f: (x: Float64Array) => Float64Array): Value {
 
 function transpose({ shape: [m, n], data }: Value): Value {
   return { shape: [n!, m!], data: data.map((_, i) => data[(i % m!) * n! + Math.floor(i / m!)]!) }
+}
+
+/** `start`, `start + step`, …: as many as `length`. */
+function range(start: number, length: number, step = 1): Value {
+  return { shape: [length], data: Float64Array.from({ length }, (_, i) => start + i * step) }
 }
 
 function zeros(shape: readonly number[]): Value {

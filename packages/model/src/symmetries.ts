@@ -1,15 +1,19 @@
 import { UserError } from '@isthmus/tensor'
 import { DisjointSets } from './disjoint-sets.ts'
-import type { Graph, Tap } from './graph.ts'
-import { type Axis, type AxisTies, fixedAxis, parameterAxis, tieAxes } from './tie-axes.ts'
+import type { Graph, Tap, ValueId } from './graph.ts'
+import { segmentAxes } from './segment-axes.ts'
+import { type AttentionTies, type Axis, fixedAxis, parameterAxis, tieAxes } from './tie-axes.ts'
 
 /** One axis of one parameter: `axis` 0 is its rows. */
 export interface ParameterAxis {
   readonly parameter: string
   readonly axis: number
+  /** The features of the axis that are meant, where it is a concatenation (of query, key and value, say); all of them
+   *  where it is left out. */
+  readonly segment?: { readonly offset: number; readonly size: number }
 }
 
-/** A set of parameter axes that may be permuted, all by the same permutation. */
+/** A set of parameter axes, or of segments of such, that may be permuted, all by the same permutation. */
 export interface PermutableAxis {
   /** `residual`, `ffn.0`, `attention.0` (value and context), `queryKey.0`; untapped axes by their first member. */
   readonly name: string
@@ -37,7 +41,8 @@ export interface Symmetries {
  *
  *  `linear` ties its input's features to the weight's columns and its output's to the weight's rows and the bias; `add`
  *  and `layerNorm` tie their operands; elementwise functions hand their axes on; `attention` makes composite axes, heads
- *  × features of a head: query and key share one, value and context another, and both share the order of the heads.
+ *  × features of a head: query and key share one, value and context another, and both share the order of the heads; what
+ *  is sliced is a concatenation, whose segments are permuted each by itself.
  *  A parameter that is used twice ties what it touches: a tied decoder ties the head's last transform to the residual
  *  stream. Fixed is what touches an input (rows of a table that is looked up), a label, or an output that is read from
  *  outside, such as `logits`. An output that is a tap's value, such as `hidden`, is features: it is known up to the
@@ -45,30 +50,42 @@ export interface Symmetries {
  *
  *  For generic weights nothing else keeps the function, but for parameters that it does not depend on: a key's bias adds
  *  the same to every score of a query, which softmax removes.
- *  @throws {Error} when attentions of different numbers of heads share an axis.
+ *  @throws {Error} when attentions of different numbers of heads share an axis, or an axis with heads or a tap is cut.
  *  @see Ainsworth, Hayase & Srinivasa (2023), Git Re-Basin; Verma & Elbayad (2024), section 3.
  */
 export function symmetries(graph: Graph): Symmetries {
   const ties = tieAxes(graph)
-  const { groupOf, numHeadsOf } = headGroups(ties)
-  const isFixed = (root: Axis) => groupOf(root) === groupOf(ties.sets.find(fixedAxis))
+  const segmentsOf = segmentAxes(ties)
+  const rootOfValue = (value: ValueId): Axis => {
+    const segments = segmentsOf(ties.axes.get(value)!.at(-1)!, Number(graph.shapes[value]!.at(-1)))
+    if (segments.length > 1 && segments.some(({ root }) => root !== fixedAxis)) {
+      throw new Error(`the features of ${value} are a concatenation, and cannot be permuted as one axis`)
+    }
+    return segments[0]!.root
+  }
+  const { groupOf, numHeadsOf } = headGroups(ties.attentions, rootOfValue)
+  const isFixed = (root: Axis) => groupOf(root) === groupOf(fixedAxis)
 
   const members = new Map<Axis, ParameterAxis[]>()
   const fixed: ParameterAxis[] = []
   const sizes = new Map<Axis, number>()
   for (const { name, shape } of graph.parameters) {
-    for (const [axis, size] of shape.entries()) {
-      const root = ties.sets.find(parameterAxis(name, axis))
-      if (isFixed(root)) {
+    for (const [axis, length] of shape.entries()) {
+      const segments = segmentsOf(parameterAxis(name, axis), length)
+      if (segments.every(({ root }) => isFixed(root))) {
         fixed.push({ parameter: name, axis })
-      } else {
-        members.set(root, [...(members.get(root) ?? []), { parameter: name, axis }])
+        continue
+      }
+      for (const { offset, size, root } of segments) {
+        const member = { parameter: name, axis, ...(size < length ? { segment: { offset, size } } : {}) }
+        if (isFixed(root)) fixed.push(member)
+        else members.set(root, [...(members.get(root) ?? []), member])
         sizes.set(root, size)
       }
     }
   }
 
-  const rootOf = (tap: Tap) => ties.sets.find(ties.axes.get(tap.value)!.at(-1)!)
+  const rootOf = (tap: Tap) => rootOfValue(tap.value)
   const names = nameAxes(graph.taps, rootOf, members)
   const groupNames = nameGroups(graph.taps, rootOf, names, groupOf)
   const axes = new Map(
@@ -93,16 +110,18 @@ export function symmetries(graph: Graph): Symmetries {
 }
 
 /** Sets of axes that share the order of their heads, by the roots of the axes. */
-function headGroups({ sets, attentions }: AxisTies) {
+function headGroups(attentions: readonly AttentionTies[], rootOfValue: (value: ValueId) => Axis) {
   const groups = new DisjointSets()
   const numHeadsOf = new Map<Axis, number>()
   for (const { queryKey, context, numHeads } of attentions) {
-    const roots = [sets.find(queryKey), sets.find(context)] as const
+    const roots = [rootOfValue(queryKey), rootOfValue(context)] as const
     groups.union(...roots)
     for (const root of roots) {
-      if (root === sets.find(fixedAxis)) continue
+      if (root === fixedAxis) continue
       const known = numHeadsOf.get(root) ?? numHeads
-      if (known !== numHeads) throw new Error(`attentions of ${known} and of ${numHeads} heads share the axis ${root}`)
+      if (known !== numHeads) {
+        throw new Error(`attentions of ${known} and of ${numHeads} heads share the features of ${context}`)
+      }
       numHeadsOf.set(root, numHeads)
     }
   }
@@ -126,7 +145,8 @@ function nameAxes(
     taken.add(name)
   }
   for (const [root, [first]] of members) {
-    if (!names.has(root)) names.set(root, parameterAxis(first!.parameter, first!.axis))
+    const segment = first!.segment === undefined ? '' : `:${first!.segment.offset}`
+    if (!names.has(root)) names.set(root, `${parameterAxis(first!.parameter, first!.axis)}${segment}`)
   }
   return names
 }

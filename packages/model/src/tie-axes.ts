@@ -19,17 +19,33 @@ export interface AxisTies {
   /** The axes of every value, slowest first. */
   readonly axes: ReadonlyMap<ValueId, readonly Axis[]>
   /** Each attention node's feature axes, of which each is `numHeads` heads × features within a head. */
-  readonly attentions: readonly { readonly queryKey: Axis; readonly context: Axis; readonly numHeads: number }[]
+  readonly attentions: readonly AttentionTies[]
+  /** Axes that are a part of another: `part` is features `start` to `start + size − 1` of `whole`. */
+  readonly slices: readonly {
+    readonly whole: Axis
+    readonly part: Axis
+    readonly start: number
+    readonly size: number
+  }[]
+}
+
+/** The values whose last axes are an attention's heads. */
+export interface AttentionTies {
+  readonly queryKey: ValueId
+  readonly context: ValueId
+  readonly numHeads: number
 }
 
 /** Tie the axes of a graph: each operator either hands an axis on or ties it to another.
  *
- *  A new axis comes only from a parameter; the axes of inputs are fixed, and so are those of outputs that are no tap.
+ *  A new axis comes only from a parameter or a slice; the axes of inputs are fixed, and so are those of outputs that are no tap.
  */
 export function tieAxes(graph: Graph): AxisTies {
   const sets = new DisjointSets()
   const axes = new Map<ValueId, readonly Axis[]>()
-  const attentions: AxisTies['attentions'][number][] = []
+  const attentions: AttentionTies[] = []
+  const slices: AxisTies['slices'][number][] = []
+  const rankOf = new Map(graph.parameters.map(({ name, shape }) => [name, shape.length]))
   for (const input of graph.inputs) {
     axes.set(
       input.name,
@@ -39,37 +55,66 @@ export function tieAxes(graph: Graph): AxisTies {
   for (const node of graph.nodes) {
     axes.set(
       node.output,
-      tieNode(node, (value) => axes.get(value)!, sets),
+      tieNode(node, (value) => axes.get(value)!, rankOf, sets),
     )
-    if (node.op !== 'attention') continue
-    const queryKey = lastOf(axes.get(node.query)!)
-    attentions.push({ queryKey, context: lastOf(axes.get(node.value)!), numHeads: node.numHeads })
+    if (node.op === 'attention') {
+      attentions.push({ queryKey: node.query, context: node.value, numHeads: node.numHeads })
+    } else if (node.op === 'slice') {
+      const [whole, part] = [lastOf(axes.get(node.input)!), lastOf(axes.get(node.output)!)]
+      slices.push({ whole, part, start: node.start, size: node.size })
+    }
   }
   const tapped = new Set(graph.taps.map((tap) => tap.value))
   for (const value of Object.values(graph.outputs)) {
     if (tapped.has(value)) continue
     for (const axis of axes.get(value)!) sets.union(fixedAxis, axis)
   }
-  return { sets, axes, attentions }
+  return { sets, axes, attentions, slices }
 }
 
-function tieNode(node: Node, axesOf: (value: ValueId) => readonly Axis[], sets: DisjointSets): readonly Axis[] {
+function tieNode(
+  node: Node,
+  axesOf: (value: ValueId) => readonly Axis[],
+  rankOf: ReadonlyMap<string, number>,
+  sets: DisjointSets,
+): readonly Axis[] {
   const tie = (a: Axis, b: Axis) => sets.union(a, b)
   const fix = (axis: Axis) => sets.union(fixedAxis, axis)
   switch (node.op) {
     case 'gather':
       fix(parameterAxis(node.table, 0))
       return [...axesOf(node.indices), parameterAxis(node.table, 1)]
-    case 'positions':
+    case 'positions': {
+      const last = rankOf.get(node.table)! - 1
+      for (let axis = 0; axis < last; axis++) fix(parameterAxis(node.table, axis))
+      return [axesOf(node.like)[1]!, parameterAxis(node.table, last)]
+    }
+    case 'row':
       fix(parameterAxis(node.table, 0))
-      return [axesOf(node.like)[1]!, parameterAxis(node.table, 1)]
+      return [parameterAxis(node.table, 1)]
+    case 'patches': {
+      const input = axesOf(node.input)
+      for (const axis of input.slice(1)) fix(axis)
+      return [input[0]!, fixedAxis, fixedAxis]
+    }
+    case 'prepend': {
+      const [batch, sequence, width] = axesOf(node.input)
+      for (const axis of [sequence!, parameterAxis(node.table, 0), parameterAxis(node.table, 1)]) fix(axis)
+      tie(width!, parameterAxis(node.table, 2))
+      return [batch!, fixedAxis, width!]
+    }
     case 'linear': {
       const input = axesOf(node.input)
-      const out = parameterAxis(node.weight, 0)
-      tie(lastOf(input), parameterAxis(node.weight, 1))
-      if (node.bias !== null) tie(out, parameterAxis(node.bias, 0))
-      return [...input.slice(0, -1), out]
+      const [out, into] = node.weightLayout === 'outIn' ? [0, 1] : [1, 0]
+      const rank = rankOf.get(node.weight)!
+      tie(lastOf(input), parameterAxis(node.weight, into))
+      // Where more axes are flattened into one, none of them can be permuted as a whole.
+      if (rank > 2) for (let axis = 1; axis < rank; axis++) fix(parameterAxis(node.weight, axis))
+      if (node.bias !== null) tie(parameterAxis(node.weight, out), parameterAxis(node.bias, 0))
+      return [...input.slice(0, -1), parameterAxis(node.weight, out)]
     }
+    case 'slice':
+      return [...axesOf(node.input).slice(0, -1), `${node.output}[features]`]
     case 'matmul': {
       const [left, right] = [axesOf(node.left), axesOf(node.right)]
       tie(left[node.transposeLeft ? 0 : 1]!, right[node.transposeRight ? 1 : 0]!)

@@ -1,8 +1,6 @@
-import { join } from 'node:path'
-import { Checkpoint } from '@isthmus/checkpoint'
 import { UserError } from '@isthmus/tensor'
 import { describe, expect, it } from 'vitest'
-import { architectures, type BertConfig, bert, bertConfig, graphOf } from '../src/index.ts'
+import { type BertConfig, bert, bertConfig } from '../src/index.ts'
 
 const json = {
   model_type: 'bert',
@@ -31,14 +29,6 @@ const config: BertConfig = {
 const namesOf = (list: readonly { name: string }[]) => list.map(({ name }) => name)
 
 describe('bert', () => {
-  it('has the parameters of a checkpoint of BertForMaskedLM, all of them', async () => {
-    await using checkpoint = await Checkpoint.open(join(import.meta.dirname, 'fixtures/bert-mlm'))
-    const graph = graphOf(checkpoint.config, 'config.json')
-    const stored = [...checkpoint.tensors].map(([name, { shape }]) => ({ name, shape: [...shape] }))
-    const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1)
-    expect([...graph.parameters].sort(byName)).toEqual(stored.sort(byName))
-  })
-
   it('is tapped where the paper reads features', () => {
     const layer = (l: number) => [
       { name: `query.${l}`, site: 'query', layer: l, width: 8 },
@@ -75,6 +65,24 @@ describe('bert', () => {
       bert({ ...config, tieWordEmbeddings }).nodes.find(({ output }) => output === 'logits')
     expect(decoderOf(true)).toMatchObject({ weight: 'bert.embeddings.word_embeddings.weight' })
     expect(decoderOf(false)).toMatchObject({ weight: 'cls.predictions.decoder.weight', bias: 'cls.predictions.bias' })
+    const own = bert(config, { decoder: 'untied' })
+    expect(own).toEqual(bert({ ...config, tieWordEmbeddings: false }))
+    expect(own.parameters).toContainEqual({ name: 'cls.predictions.decoder.weight', shape: [20, 8] })
+    expect(bert({ ...config, tieWordEmbeddings: false }, { decoder: 'tied' })).toEqual(bert(config))
+  })
+
+  it('classifies what its pooler makes of the first token', () => {
+    const classifier = bert({ ...config, head: 'sequenceClassification', numLabels: 3 }, { padding: false })
+    expect(classifier.inputs).toContainEqual({ name: 'labels', dtype: 'int32', shape: ['batch'] })
+    expect(classifier.taps.at(-1)).toMatchObject({ name: 'pooler', site: 'pooler', layer: null, width: 8 })
+    expect(Object.keys(classifier.outputs)).toEqual(['hidden', 'logits', 'negativeLogLikelihood'])
+    expect(classifier.shapes.logits).toEqual(['batch', 3])
+    expect(namesOf(classifier.parameters).filter((name) => !name.startsWith('bert.e'))).toEqual([
+      'bert.pooler.dense.weight',
+      'bert.pooler.dense.bias',
+      'classifier.weight',
+      'classifier.bias',
+    ])
   })
 
   it('uses the activation of its configuration', () => {
@@ -90,7 +98,7 @@ describe('bertConfig', () => {
   it('reads config.json and leaves out what the forward pass does not need', () => {
     expect(
       bertConfig({ ...json, torch_dtype: 'float32', position_embedding_type: 'absolute' }, 'm/config.json'),
-    ).toEqual(config)
+    ).toEqual({ ...config, head: 'maskedLanguageModel' })
   })
 
   const misfits: [object, string][] = [
@@ -120,19 +128,4 @@ describe('bertConfig', () => {
       expect(read).toThrow(`m/config.json: ${sentence}`)
     })
   }
-})
-
-describe('graphOf', () => {
-  it('builds the architecture that model_type names', () => {
-    expect(graphOf(json, 'm/config.json', { padding: false })).toEqual(bert(config, { padding: false }))
-    expect(architectures.map(({ modelType }) => modelType)).toContain('bert')
-  })
-
-  it('says which architectures there are', () => {
-    expect(() => graphOf({ ...json, model_type: 't5' }, 'm/config.json')).toThrow(
-      new UserError("m/config.json: model_type is 't5', but the architectures known here are: bert"),
-    )
-    expect(() => graphOf({}, 'm/config.json')).toThrow('m/config.json: model_type must be a string, but it is missing')
-    expect(() => graphOf(null, 'm/config.json')).toThrow('m/config.json: the file must be an object, but it is null')
-  })
 })

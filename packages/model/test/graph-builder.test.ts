@@ -31,9 +31,16 @@ describe('graphBuilder', () => {
       ],
       nodes: [
         { op: 'gather', table: 'table', indices: 'ids', output: 'x' },
-        { op: 'linear', input: 'x', weight: 'w', bias: 'b', output: 'y' },
+        { op: 'linear', input: 'x', weight: 'w', bias: 'b', weightLayout: 'outIn', output: 'y' },
         { op: 'select', input: 'y', indices: 'places', output: 'rows' },
       ],
+      shapes: {
+        ids: ['batch', 'sequence'],
+        places: ['n'],
+        x: ['batch', 'sequence', 6],
+        y: ['batch', 'sequence', 6],
+        rows: ['n', 6],
+      },
       taps: [{ name: 'ffn.0', site: 'ffn', layer: 0, value: 'y', width: 6 }],
       outputs: { rows: 'rows' },
     })
@@ -69,7 +76,52 @@ describe('graphBuilder', () => {
 
   const misuse: [string, (given: ReturnType<typeof started>, graph: GraphBuilder) => unknown, string][] = [
     ['gather', ({ ids }, g) => g.gather(g.parameter('p', [6]), ids, 'y'), 'a table [n, width], found [6]'],
-    ['positions', ({ x }, g) => g.positions(g.parameter('p', [9, 6]), x, 'y'), "'x' to be [batch, sequence], found"],
+    [
+      'positions of what has no sequence',
+      ({ places }, g) => g.positions(g.parameter('p', [9, 6]), places, 'y'),
+      "'places' to be [batch, sequence, …], found [n]",
+    ],
+    [
+      'positions table',
+      ({ ids }, g) => g.positions(g.parameter('p', [2, 9, 6]), ids, 'y'),
+      'a table [n, width] or [1, n, width], found [2, 9, 6]',
+    ],
+    [
+      'positions offset',
+      ({ ids }, g) => g.positions(g.parameter('p', [9, 6]), ids, 'y', 9),
+      "an offset among the 9 rows of 'p', found 9",
+    ],
+    [
+      'positions of a known length',
+      (_, g) => g.positions(g.parameter('p', [9, 6]), g.input('long', 'float32', ['batch', 8, 6]), 'y', 2),
+      'sequences of at most 7 positions, found 8',
+    ],
+    ['row', (_, g) => g.row(g.parameter('p', [2, 6]), 2, 'y'), "one of the 2 rows of 'p', found 2"],
+    [
+      'patches',
+      (_, g) => g.patches(g.input('pixels', 'float32', ['batch', 3, 6, 8]), 4, 'y'),
+      "'pixels' to be [batch, channels, height, width] with sides that 4 divides, found [batch, 3, 6, 8]",
+    ],
+    [
+      'prepend input',
+      ({ x }, g) => g.prepend(g.parameter('p', [1, 1, 6]), x, 'y'),
+      "'x' to be [batch, n, width] of a known length n, found [batch, sequence, 6]",
+    ],
+    [
+      'prepend token',
+      (_, g) => g.prepend(g.parameter('p', [6]), g.input('tokens', 'float32', ['batch', 4, 6]), 'y'),
+      'a token [1, 1, 6], found [6]',
+    ],
+    [
+      'linear weight stored the other way',
+      ({ x }, g) => g.linear(x, g.parameter('p', [5, 6]), null, 'y', 'inOut'),
+      "a weight [6, out] for 'x' [batch, sequence, 6], found [5, 6]",
+    ],
+    [
+      'slice',
+      ({ x }, g) => g.slice(x, { start: 4, size: 3 }, 'y'),
+      "features among those of 'x' [batch, sequence, 6], found 4 to 6",
+    ],
     [
       'linear weight',
       ({ x }, g) => g.linear(x, g.parameter('p', [6, 5]), null, 'y'),
@@ -117,9 +169,12 @@ describe('graphBuilder', () => {
   ]
   for (const [name, use, expectation] of misuse) {
     it(`refuses shapes that do not fit: ${name}`, () => {
-      const given = started()
-      expect(() => use(given, given.graph)).toThrow(ShapeError)
-      expect(() => use(given, given.graph)).toThrow(`toy: 'y' needs ${expectation}`)
+      const misused = () => {
+        const given = started()
+        use(given, given.graph)
+      }
+      expect(misused).toThrow(ShapeError)
+      expect(misused).toThrow(`toy: 'y' needs ${expectation}`)
     })
   }
 

@@ -22,33 +22,8 @@ function distance(a: Tensor<Float64Array>, b: Tensor): number {
   return b.data.reduce((largest, x, i) => Math.max(largest, Math.abs(x - a.data[i]!)), 0)
 }
 
-function range(length: number): Tensor<Int32Array> {
-  return tensor(
-    Int32Array.from({ length }, (_, i) => i),
-    [length],
-  )
-}
-
-describe('interpret agrees with PyTorch', () => {
-  it('on the logits of a random model, with padding', async () => {
-    await using checkpoint = await Checkpoint.open(join(fixtures, 'bert-mlm'))
-    await using expected = await openSafetensors(join(fixtures, 'bert-mlm/expected.safetensors'))
-    const graph = graphOf(checkpoint.config, 'config.json')
-    const attentionMask = await expected.readInt32('attention_mask')
-    const inputs = {
-      inputIds: await expected.readInt32('input_ids'),
-      tokenTypeIds: await expected.readInt32('token_type_ids'),
-      attentionMask,
-      selectedPositions: range(attentionMask.data.length),
-    }
-    const { logits } = interpret(graph, await parametersOf(graph, checkpoint), inputs, ['logits'])
-    const pytorchLogits = await expected.read('logits')
-    expect(attentionMask.data).toContain(0)
-    expect(logits!.data).toHaveLength(pytorchLogits.data.length)
-    expect(distance(logits!, pytorchLogits)).toBeLessThan(pytorch)
-  })
-
-  it('on the features of every tap and the logits of a trained model', async () => {
+describe('interpret agrees with PyTorch on a trained model', () => {
+  it('in the features of every tap and the logits', async () => {
     await using checkpoint = await Checkpoint.open(join(models, 'seed-1'))
     await using expected = await openSafetensors(join(fixtures, 'seed-1.safetensors'))
     const graph = graphOf(checkpoint.config, 'config.json', { padding: false })

@@ -46,6 +46,13 @@ describe('gather, positions, select and first', () => {
     expect(operators.positions(table, of([4, 2], Array(8).fill(0)))).toEqual(of([2, 2], [0, 1, 10, 11]))
   })
 
+  it('take rows from an offset on, of a table with an axis of 1 too, and a single row', () => {
+    expect(operators.positions(table, of([4, 2], Array(8).fill(0)), 1)).toEqual(of([2, 2], [10, 11, 20, 21]))
+    const like = of([1, 2, 3], Array(6).fill(0))
+    expect(operators.positions({ ...table, shape: [1, 3, 2] }, like)).toEqual(of([2, 2], [0, 1, 10, 11]))
+    expect(operators.rowOf(table, 1)).toEqual(of([2], [10, 11]))
+  })
+
   it('take tokens of a batch', () => {
     const batch = of([2, 2, 1], [1, 2, 3, 4])
     expect(operators.select(batch, of([3], [3, 0, 2]))).toEqual(of([3, 1], [4, 1, 3]))
@@ -61,11 +68,41 @@ describe('gather, positions, select and first', () => {
   })
 })
 
+describe('patches, prepend and slice', () => {
+  it('cut an image into squares, row by row, channel by channel', () => {
+    // Two channels of 2 × 4 pixels, numbered by channel, row and column.
+    const image = of([1, 2, 2, 4], [0, 1, 2, 3, 10, 11, 12, 13, 100, 101, 102, 103, 110, 111, 112, 113])
+    const [left, right] = [
+      [0, 1, 10, 11, 100, 101, 110, 111],
+      [2, 3, 12, 13, 102, 103, 112, 113],
+    ] as const
+    expect(operators.patches(image, 2)).toEqual(of([1, 2, 8], [...left, ...right]))
+    expect(operators.patches(of([2, 1, 2, 1], [1, 2, 3, 4]), 1)).toEqual(of([2, 2, 1], [1, 2, 3, 4]))
+  })
+
+  it('put a token before each sequence', () => {
+    const sequences = of([2, 2, 1], [1, 2, 3, 4])
+    expect(operators.prepend(of([1, 1, 1], [9]), sequences)).toEqual(of([2, 3, 1], [9, 1, 2, 9, 3, 4]))
+  })
+
+  it('take some features of every row', () => {
+    const x = of([1, 2, 3], [1, 2, 3, 4, 5, 6])
+    expect(operators.slice(x, { start: 1, size: 2 })).toEqual(of([1, 2, 2], [2, 3, 5, 6]))
+  })
+})
+
 describe('linear and matmul', () => {
   it('compute x Wᵀ + b', () => {
     const [x, w] = [of([1, 2, 2], [1, 2, 3, 4]), of([3, 2], [1, 0, 0, 1, 1, 1])]
     expect(operators.linear(x, w, of([3], [100, 200, 300]))).toEqual(of([1, 2, 3], [101, 202, 303, 103, 204, 307]))
     expect(operators.linear(x, w, null)).toEqual(of([1, 2, 3], [1, 2, 3, 3, 4, 7]))
+  })
+
+  it('read a weight that is stored [in, out], or has more than one axis of inputs', () => {
+    const [x, w] = [of([1, 2], [1, 2]), of([2, 3], [1, 0, 1, 0, 1, 1])]
+    expect(operators.linear(x, w, of([3], [100, 200, 300]), 'inOut')).toEqual(of([1, 3], [101, 202, 303]))
+    const kernel = of([2, 2, 2], [1, 2, 3, 4, 5, 6, 7, 8])
+    expect(operators.linear(of([1, 4], [1, 0, 0, 1]), kernel, null)).toEqual(of([1, 2], [5, 13]))
   })
 
   it('transpose either factor', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { bert, randomParameters, symmetries, withoutSkips } from '../src/index.ts'
+import { bert, gpt2, randomParameters, symmetries, withoutSkips } from '../src/index.ts'
 
 const config = {
   hiddenSize: 6,
@@ -42,5 +42,19 @@ describe('withoutSkips', () => {
   it('takes out one addition for each attention and each feed-forward layer, and no parameter', () => {
     expect(graph.nodes.length - separate.nodes.length).toBe(2 * config.numHiddenLayers)
     expect([...randomParameters(separate, 1).keys()]).toEqual([...randomParameters(graph, 1).keys()])
+  })
+
+  it('reads the stream of a model whose norms stand before its layers at the layers’ outputs', () => {
+    const open = withoutSkips(gpt2(config, { padding: false }))
+    expect(open.nodes.filter(({ op }) => op === 'add').map(({ output }) => output)).toEqual(['residual.embeddings'])
+    const readAt = (tap: string) => open.taps.find(({ name }) => name === tap)!.value
+    expect(readAt('residual.0.attention')).toBe('transformer.h.0.attn.c_proj')
+    expect(readAt('residual.1.output')).toBe('transformer.h.1.mlp.c_proj')
+    const norm = open.nodes.find(({ output }) => output === 'transformer.h.1.ln_1')
+    expect(norm).toMatchObject({ input: 'transformer.h.0.mlp.c_proj' })
+    const separate = ['residual.embeddings', 'residual.0.attention', 'residual.0.output', 'residual.1.attention']
+    const axes = separate.map((tap) => symmetries(open).axisOfTap(tap)!.name)
+    expect(new Set(axes).size).toBe(separate.length)
+    expect(Object.keys(open.shapes)).not.toContain('residual.0.attention')
   })
 })

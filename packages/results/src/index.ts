@@ -2,6 +2,7 @@ export type { JsonValue } from './json-value.ts'
 export { type LeaderboardOptions, type LeaderboardRow, leaderboard } from './leaderboard.ts'
 export { ResultsInUseError } from './open-database.ts'
 export { type OpenResultsOptions, openResults, type QueryParameter, type Results } from './open-results.ts'
+export { type PublishedRow, published, publishedRows } from './published.ts'
 export { type QueryResult, querySandboxed, type SandboxLimits } from './query-sandboxed.ts'
 export type {
   AlignmentRow,

@@ -1,9 +1,10 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { leaderboardGroups, leaderboardQuery } from './leaderboard-query.ts'
+import { insertPublished, publishedComments, publishedTable, publishedViews } from './published.ts'
 import { studentTMacro } from './student-t.ts'
 
 /** Raised with every change of a table or view. A file of another version is not migrated: it is rebuilt. */
-export const schemaVersion = 1
+export const schemaVersion = 2
 
 /** The tables. `rows.ts` has the same columns in the same order; a test compares the two. */
 const tables = `
@@ -189,9 +190,12 @@ comment on column leaderboard.difference_high is 'Upper end of the 95 % interval
 comment on column leaderboard.symmetry is 'broken when the method breaks the symmetry on any pair, else kept; NULL when not recorded';
 comment on column leaderboard.max_abs_logit_difference is 'The largest over pairs';`
 
-/** Create every table, view, macro and comment in an empty database. Runs in the caller's transaction. */
+/** Create every table, view, macro and comment in an empty database, and fill in what is published. Runs in the caller's transaction. */
 export async function createSchema(connection: DuckDBConnection): Promise<void> {
-  await connection.run(`${tables}\n${studentTMacro}\n${views}\n${comments}`)
+  await connection.run(
+    [tables, publishedTable, studentTMacro, views, publishedViews, comments, publishedComments].join('\n'),
+  )
+  await insertPublished(connection)
   await connection.run('insert into schema_version values ($1)', [schemaVersion])
 }
 

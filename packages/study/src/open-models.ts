@@ -3,7 +3,7 @@ import { Checkpoint, checkpointFiles } from '@isthmus/checkpoint'
 import { assertSameVocabulary, openTokenizer } from '@isthmus/corpus'
 import { type Cache, openSource, type Source } from '@isthmus/dataflow'
 import { assertMergeable } from '@isthmus/merging'
-import { type Graph, graphOf } from '@isthmus/model'
+import { type Graph, graphOf, maxPositions } from '@isthmus/model'
 
 /** One model of a study, as it enters the graph of operations. */
 export interface StudyModel {
@@ -44,13 +44,12 @@ async function openStudyModel(cache: Cache, directory: string): Promise<StudyMod
   const tokenizer = files.filter(([name]) => tokenizerFiles.has(name))
   await using checkpoint = await Checkpoint.open(directory)
   const graph = graphOf(checkpoint.config, join(directory, 'config.json'), { padding: false })
-  const positions = graph.parameters.find(({ name }) => name === positionTable(graph))
   return {
     name: directory.split(/[/\\]/).findLast((part) => part !== '')!,
     directory,
     config: checkpoint.config,
     graph,
-    maxPositions: positions?.shape[0] ?? Number.POSITIVE_INFINITY,
+    maxPositions: maxPositions(graph),
     dtype: [...new Set([...checkpoint.tensors.values()].map(({ dtype }) => dtype))].sort().join('+'),
     checkpoint: await openSource(cache, Object.fromEntries(weights), { kind: 'checkpoint' as const }, directory),
     tokenizer: await openSource(cache, Object.fromEntries(tokenizer), { kind: 'tokenizer' as const }, directory),
@@ -64,9 +63,4 @@ async function assertCompatible(reference: StudyModel, model: StudyModel): Promi
   if (reference.tokenizer.artifact.digest !== model.tokenizer.artifact.digest) {
     assertSameVocabulary(await openTokenizer(reference.directory), await openTokenizer(model.directory))
   }
-}
-
-/** The parameter that holds the position embeddings. */
-function positionTable(graph: Graph): string | undefined {
-  return graph.nodes.find((node) => node.op === 'positions')?.table
 }

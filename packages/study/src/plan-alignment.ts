@@ -90,7 +90,10 @@ export class AlignmentPlanner {
     const { type, budget } = this.#settings.capture
     const names = [...new Set(sets.flatMap(({ taps }) => taps))]
     const taps = a.graph.taps.filter(({ name }) => names.includes(name))
-    const params = { sets: sets.map(({ name, taps, width }) => ({ name, taps: [...taps], width })), engine }
+    const params = {
+      sets: sets.map(({ combine = 'pool', taps, ...set }) => ({ ...set, taps: [...taps], combine })),
+      engine,
+    }
     const options = { label: `correlate ${group} of ${a.name} and ${b.name}` }
     if (captureBytes(tokens.count, taps, type) > budget) {
       return correlateStreamed.node({ a: a.checkpoint, b: b.checkpoint, tokens: tokens.node }, params, options)

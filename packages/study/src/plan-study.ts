@@ -1,4 +1,4 @@
-import { type AlignmentMethod, alignmentMethod } from '@isthmus/alignment'
+import { type AlignmentMethod, alignmentMethod, decoderOf } from '@isthmus/alignment'
 import { type Node, openSource } from '@isthmus/dataflow'
 import { engineIdentity } from './engines.ts'
 import type { ExpandedStudy, StudyVariant } from './expand-study.ts'
@@ -113,7 +113,7 @@ class VariantPlanner {
     const engine = engineIdentity(this.#variant.settings.engine)
     const gateNode = gate.node(
       { model: b.checkpoint, alignment },
-      { engine },
+      { decoder: decoderOf(method.space), engine },
       { label: `gate ${method.name} on ${pair}` },
     )
     const points = lambdaValues(this.#variant.settings.lambdas).map((lambda) => ({
@@ -139,7 +139,7 @@ class VariantPlanner {
     }
     return interpolatedLoss.node(
       { a: a.checkpoint, b: b.checkpoint, alignment, blocks },
-      { lambda, engine },
+      { lambda, decoder: decoderOf(method.space), engine },
       { label: `loss of ${a.name} and ${b.name} by ${method.name} at λ = ${lambda}`, after: [gateNode] },
     )
   }

@@ -5,13 +5,20 @@ import {
   featureRows,
   meanDiagonal,
 } from '@isthmus/activations'
-import { type Alignment, align, alignmentMethod, methodFeatureSets } from '@isthmus/alignment'
+import {
+  type Alignment,
+  align,
+  alignmentMethod,
+  alignmentSymmetries,
+  decoderOf,
+  methodFeatureSets,
+} from '@isthmus/alignment'
 import type { Checkpoint } from '@isthmus/checkpoint'
 import { paddedBatches } from '@isthmus/corpus'
 import type { Engine, Program } from '@isthmus/engine'
-import { applyAlignment, interpolate, readWeights } from '@isthmus/merging'
-import { graphOf, type Symmetries, symmetries } from '@isthmus/model'
-import type { Permutation } from '@isthmus/tensor'
+import { applyAlignment, interpolate, type ParameterReader, readWeights, untiedReader } from '@isthmus/merging'
+import { type Graph, graphOf } from '@isthmus/model'
+import { identityPermutation, type Permutation } from '@isthmus/tensor'
 import { type ReleasedCode, type ReleasedResult, releasedAlignment } from './released-code.ts'
 import { trainerLoss } from './trainer-loss.ts'
 
@@ -52,23 +59,40 @@ export async function compareReleasedCode(
   a: Checkpoint,
   b: Checkpoint,
 ): Promise<Comparison[]> {
-  const graph = graphOf(a.config, a.name, { padding: false })
-  const group = symmetries(graph)
-  const program = await engine.compile(graph, { outputs: ['negativeLogLikelihood'] })
-  const weightsOfA = await readWeights((name) => a.read(name), program.parameters)
-  const lossOfA = await trainerLoss(program, weightsOfA, released.blocks, released.batchSizes)
+  const setups = {
+    tied: await prepare(engine, a, b, 'tied'),
+    untied: await prepare(engine, a, b, 'untied'),
+  }
+  const weightsOfA = await readWeights(setups.tied.readA, setups.tied.program.parameters)
+  const lossOfA = await trainerLoss(setups.tied.program, weightsOfA, released.blocks, released.batchSizes)
   const comparisons: Comparison[] = []
   for (const result of released.results) {
     const method = alignmentMethod(result.method)
-    const correlation = (name: string) => correlations.get(name)!
-    const ours = align(method, { graph, symmetries: group, correlation })
+    const setup = setups[decoderOf(method.space)]
+    const ours = align(method, { graph: setup.graph, correlation: (name) => correlations.get(name)! })
     comparisons.push(
-      ...compareSites(result, correlations, ours, group),
-      ...(await compareLosses(program, released, result, { a, b, ours, group, lossOfA })),
+      ...compareSites(result, correlations, ours, setup.graph),
+      ...(await compareLosses(setup, released, result, ours, lossOfA)),
     )
   }
-  await program.dispose()
+  await Promise.all([setups.tied.program.dispose(), setups.untied.program.dispose()])
   return comparisons
+}
+
+/** Both models with their decoders tied or not, and the program that computes their losses. */
+interface Setup {
+  readonly graph: Graph
+  readonly program: Program
+  readonly readA: ParameterReader
+  readonly readB: ParameterReader
+}
+
+async function prepare(engine: Engine, a: Checkpoint, b: Checkpoint, decoder: 'tied' | 'untied'): Promise<Setup> {
+  const tied = graphOf(a.config, a.name, { padding: false })
+  const graph = graphOf(a.config, a.name, { padding: false, decoder })
+  const program = await engine.compile(graph, { outputs: ['negativeLogLikelihood'] })
+  const readerOf = (model: Checkpoint) => untiedReader((name) => model.read(name), tied, graph)
+  return { graph, program, readA: readerOf(a), readB: readerOf(b) }
 }
 
 /** The correlations of all sites that the compared methods match, over the released code's sentences. */
@@ -84,8 +108,9 @@ export async function correlateModels(
       .flatMap(({ method }) => methodFeatureSets(alignmentMethod(method), graph))
       .map((set) => [set.name, set] as const),
   )
-  const taps = graph.taps.filter(({ name }) => sets.has(name))
-  const program = await engine.compile(graph, { outputs: [...sets.keys()] })
+  const tapNames = new Set([...sets.values()].flatMap((set) => set.taps))
+  const taps = graph.taps.filter(({ name }) => tapNames.has(name))
+  const program = await engine.compile(graph, { outputs: [...tapNames] })
   const features = async (model: Checkpoint) => {
     const weights = await readWeights((name) => model.read(name), program.parameters)
     return featureRows(program, weights, paddedBatches(sentences, { tokensPerBatch: 2048 }), taps)
@@ -95,15 +120,21 @@ export async function correlateModels(
   return new Map([...moments].map(([name, moment]) => [name, crossCorrelation(moment)]))
 }
 
+/** One group of figures for each axis: the sites of the residual stream have one permutation, unless they are separate.
+ *  Permutations do not depend on the decoder: those of `released-code` are compared once, under `untied`. */
 function compareSites(
   { method, sites }: ReleasedResult,
   correlations: ReadonlyMap<string, CrossCorrelation>,
-  alignment: Alignment,
-  group: Symmetries,
+  { permutations, space }: Alignment,
+  graph: Graph,
 ): Comparison[] {
-  return [...sites].flatMap(([tap, { permutation, diagonalBefore, diagonalAfter }]): Comparison[] => {
-    const { matrix, rows } = correlations.get(tap)!
-    const own = alignment.get(group.axisOfTap(tap)!.name)!
+  if (space.decoder === 'released-code') return []
+  const group = alignmentSymmetries(graph, space)
+  const axes = new Map([...sites.keys()].reverse().map((tap) => [group.axisOfTap(tap)!.name, tap]))
+  return [...axes].reverse().flatMap(([axis, tap]): Comparison[] => {
+    const { featureSet, permutation, diagonalBefore, diagonalAfter } = sites.get(tap)!
+    const { matrix, rows } = correlations.get(featureSet)!
+    const own = permutations.get(axis) ?? identityPermutation(rows)
     const diagonal = (pairing: Permutation | null) => meanDiagonal(matrix, rows, pairing)
     const differing = own.filter((feature, i) => feature !== permutation[i]).length
     const row = (
@@ -129,25 +160,26 @@ function compareSites(
 }
 
 async function compareLosses(
-  program: Program,
+  { graph, program, readA, readB }: Setup,
   released: ReleasedCode,
   result: ReleasedResult,
-  { a, b, ours, group, lossOfA }: { a: Checkpoint; b: Checkpoint; ours: Alignment; group: Symmetries; lossOfA: number },
+  ours: Alignment,
+  lossOfA: number,
 ): Promise<Comparison[]> {
   const lossesWith = async (alignment: Alignment) => {
-    const aligned = applyAlignment((name) => b.read(name), group, alignment)
+    const aligned = applyAlignment(readB, graph, alignment)
     const losses: number[] = []
     for (const lambda of released.lambdas) {
       if (lambda === 1) {
         losses.push(lossOfA)
         continue
       }
-      const weights = await interpolate((name) => a.read(name), aligned, lambda, program.parameters)
+      const weights = await interpolate(readA, aligned, lambda, program.parameters)
       losses.push(await trainerLoss(program, weights, released.blocks, released.batchSizes))
     }
     return losses
   }
-  const theirs = releasedAlignment(result, group)
+  const theirs = releasedAlignment(result, graph)
   const rows = (permutations: string, losses: readonly number[], bound: number): Comparison[] =>
     released.lambdas.map((lambda, i) => ({
       method: result.method,
@@ -165,6 +197,11 @@ async function compareLosses(
   ]
 }
 
-function sameAlignment(a: Alignment, b: Alignment): boolean {
-  return a.size === b.size && [...a].every(([name, p]) => b.get(name)?.every((feature, i) => feature === p[i]) === true)
+/** Whether two alignments permute alike; an axis that one leaves out stays as it is. */
+function sameAlignment({ permutations: a }: Alignment, { permutations: b }: Alignment): boolean {
+  return [...new Set([...a.keys(), ...b.keys()])].every((axis) => {
+    const [p, q] = [a.get(axis), b.get(axis)]
+    const size = (p ?? q)!.length
+    return (p ?? identityPermutation(size)).every((feature, i) => feature === (q ?? identityPermutation(size))[i])
+  })
 }

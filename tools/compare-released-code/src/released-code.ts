@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Alignment } from '@isthmus/alignment'
+import { type Alignment, alignmentMethod, alignmentSymmetries } from '@isthmus/alignment'
 import { openSafetensors } from '@isthmus/checkpoint'
 import type { MaskedBlocks } from '@isthmus/corpus'
-import type { Symmetries } from '@isthmus/model'
+import type { Graph } from '@isthmus/model'
 import { type Permutation, permutation } from '@isthmus/tensor'
 import { z } from 'zod'
 
@@ -19,26 +19,65 @@ export interface ReleasedCode {
   readonly results: readonly ReleasedResult[]
 }
 
-/** What it gave for one merge type. */
+/** What it gave at one site. */
+export interface ReleasedSite {
+  /** The feature set of `@isthmus/alignment` whose correlations chose the permutation. */
+  readonly featureSet: string
+  readonly permutation: Permutation
+  /** The mean of the correlation matrix's diagonal before and after the permutation. */
+  readonly diagonalBefore: number
+  readonly diagonalAfter: number
+}
+
+/** What it gave for one merge type and one way to evaluate it. */
 export interface ReleasedResult {
   /** What the released code calls it. */
   readonly config: string
   /** The method of `@isthmus/alignment` that computes the same. */
   readonly method: string
-  /** By tap: the permutation, and the mean of the correlation matrix's diagonal before and after it. */
-  readonly sites: ReadonlyMap<string, { permutation: Permutation; diagonalBefore: number; diagonalAfter: number }>
+  /** By tap. */
+  readonly sites: ReadonlyMap<string, ReleasedSite>
   /** Of the features that the MLM head's decoder reads: computed for every merge type but `vanilla`, applied for none. */
   readonly headPermutation: Permutation | null
   /** At each of `lambdas`. */
   readonly losses: readonly number[]
 }
 
-const methods: Readonly<Record<string, string>> = {
-  vanilla: 'vanilla',
-  ff_only: 'ffn',
-  'ff+attn/monotonic': 'ffn+attention/monotonic',
-  'ff+attn/ignore_heads': 'ffn+attention/ignore-heads',
-  'ff+attn/head_perm': 'ffn+attention/head-perm',
+/** One figure's origin: the merge type, the evaluation, and what it is here. */
+interface Source extends Pick<ReleasedResult, 'config' | 'method'> {
+  /** `unmerge=released`: the decoder as the authors' evaluation has it; `unmerge=fixed`: with that put right. */
+  readonly evaluation: 'clean' | 'clean/unmerge=fixed' | 'clean/unmerge=released'
+  /** The feature set that all sites of the residual stream were given the correlations of; each has its own without. */
+  readonly stream?: string
+}
+
+const sources: readonly Source[] = [
+  ...Object.entries({
+    vanilla: 'vanilla',
+    ff_only: 'ffn',
+    'ff+attn/monotonic': 'ffn+attention/monotonic',
+    'ff+attn/ignore_heads': 'ffn+attention/ignore-heads',
+    'ff+attn/head_perm': 'ffn+attention/head-perm',
+  }).map(([config, method]): Source => ({ config, method, evaluation: 'clean' })),
+  {
+    config: 'res/identity',
+    method: 'residual/identity',
+    evaluation: 'clean/unmerge=fixed',
+    stream: 'residual.embeddings',
+  },
+  ...bothDecoders('res/first', 'residual/first', 'residual.embeddings'),
+  ...bothDecoders('res/last', 'residual/last', 'residual.3.output'),
+  ...bothDecoders('res/all', 'residual/all', 'residual.all'),
+  ...bothDecoders('res/sep', 'residual/separate'),
+  ...bothDecoders('all/first', 'ffn+attention/head-perm+residual/first', 'residual.embeddings'),
+]
+
+function bothDecoders(config: string, method: string, stream?: string): Source[] {
+  const source = { config, ...(stream === undefined ? {} : { stream }) }
+  return [
+    { ...source, method: `${method}/untied`, evaluation: 'clean/unmerge=fixed' },
+    { ...source, method: `${method}/released-code`, evaluation: 'clean/unmerge=released' },
+  ]
 }
 
 const releasedJson = z.object({
@@ -56,18 +95,21 @@ export async function readReleasedCode(folder: string): Promise<ReleasedCode> {
   await using batches = await openSafetensors(join(folder, 'eval-batches.safetensors'))
   const json = releasedJson.parse(JSON.parse(await readFile(join(folder, 'released-code.json'), 'utf8')))
   const permutations = await readPermutations(folder)
-  const results = Object.entries(methods).map(([config, method]): ReleasedResult => {
+  const results = sources.map(({ config, method, evaluation, stream }): ReleasedResult => {
     const { diag_before = {}, diag_after = {} } = json.configs[config] ?? {}
-    const sites = Object.keys(diag_before).flatMap((site) => {
+    const sites = Object.keys(diag_before).flatMap((site): [string, ReleasedSite][] => {
       const tap = tapOf(site)
       if (tap === null) return []
-      const found = permutations.get(`${config}|${site}`)!
-      return [
-        [tap, { permutation: found, diagonalBefore: diag_before[site]!, diagonalAfter: diag_after[site]! }],
-      ] as const
+      const found: ReleasedSite = {
+        featureSet: tap.startsWith('residual.') ? (stream ?? tap) : tap,
+        permutation: permutations.get(`${config}|${site}`)!,
+        diagonalBefore: diag_before[site]!,
+        diagonalAfter: diag_after[site]!,
+      }
+      return [[tap, found]]
     })
     const headPermutation = permutations.get(`${config}|cls.predictions.decoder:in`) ?? null
-    return { config, method, sites: new Map(sites), headPermutation, losses: json.eval[config]!.clean!.loss }
+    return { config, method, sites: new Map(sites), headPermutation, losses: json.eval[config]![evaluation]!.loss }
   })
   return {
     sentences: cut((await tokens.readInt32('ids')).data, (await tokens.readInt32('lengths')).data),
@@ -86,22 +128,29 @@ async function readPermutations(folder: string): Promise<ReadonlyMap<string, Per
   return permutations
 }
 
-/** The released permutations as an alignment: those of an attention's contexts are its queries' and keys' as well. */
-export function releasedAlignment({ sites }: ReleasedResult, symmetries: Symmetries): Alignment {
-  const axisOf = (tap: string) => symmetries.axisOfTap(tap)!.name
-  return new Map(
-    [...sites].flatMap(([tap, site]): [string, Permutation][] => {
-      const own: [string, Permutation] = [axisOf(tap), site.permutation]
-      return tap.startsWith('attention.') ? [own, [axisOf(tap.replace('attention', 'query')), site.permutation]] : [own]
-    }),
-  )
+/** The released permutations as an alignment: those of an attention's contexts are its queries' and keys' as well.
+ *
+ *  @param graph As the method's space needs it.
+ */
+export function releasedAlignment({ method, sites }: ReleasedResult, graph: Graph): Alignment {
+  const { space } = alignmentMethod(method)
+  const group = alignmentSymmetries(graph, space)
+  const axisOf = (tap: string) => group.axisOfTap(tap)!.name
+  const permutations = [...sites].flatMap(([tap, site]): [string, Permutation][] => {
+    const own: [string, Permutation] = [axisOf(tap), site.permutation]
+    return tap.startsWith('attention.') ? [own, [axisOf(tap.replace('attention', 'query')), site.permutation]] : [own]
+  })
+  return { permutations: new Map(permutations), space }
 }
 
-/** The tap where the features of a site are read, which the released code names as the input of a layer. Null for the
- *  MLM head's. */
+/** The tap where the features of a site are read, which the released code names as the input or the output of a layer.
+ *  Null for the MLM head's. */
 function tapOf(site: string): string | null {
-  const match = /layer\.(\d+)\.(attention\.)?output\.dense:in$/.exec(site)
-  return match && `${match[2] === undefined ? 'ffn' : 'attention'}.${match[1]}`
+  if (site === 'bert.embeddings.LayerNorm:out') return 'residual.embeddings'
+  const norm = /layer\.(\d+)\.(attention\.)?output\.LayerNorm:out$/.exec(site)
+  if (norm !== null) return `residual.${norm[1]}.${norm[2] === undefined ? 'output' : 'attention'}`
+  const dense = /layer\.(\d+)\.(attention\.)?output\.dense:in$/.exec(site)
+  return dense && `${dense[2] === undefined ? 'ffn' : 'attention'}.${dense[1]}`
 }
 
 function cut(ids: Int32Array, lengths: Int32Array): Int32Array[] {

@@ -1,10 +1,11 @@
 import type { CrossCorrelation } from '@isthmus/activations'
+import { alignmentMethod } from '@isthmus/alignment'
 import { certifyAssignment, linearSumAssignment } from '@isthmus/assignment'
 import type { Checkpoint } from '@isthmus/checkpoint'
-import { type Engine, type Program, parametersRead } from '@isthmus/engine'
+import type { Engine, Program } from '@isthmus/engine'
 import { onnxEngine } from '@isthmus/engine-onnx'
-import { applyAlignment, interpolate, type ParameterReader } from '@isthmus/merging'
-import { type Graph, graphOf, symmetries } from '@isthmus/model'
+import { applyAlignment, interpolate, type ParameterReader, untiedReader } from '@isthmus/merging'
+import { type Graph, graphOf } from '@isthmus/model'
 import { permutation } from '@isthmus/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Comparison, compareReleasedCode, correlateModels } from '../src/compare-released-code.ts'
@@ -26,8 +27,21 @@ beforeAll(async () => {
   a = await openShippedModel('seed-1')
   b = await openShippedModel('seed-2')
   correlations = await correlateModels(engine, released, a, b)
-  comparisons = await compareReleasedCode(engine, released, correlations, a, b)
+  const isKept = (method: string) => alignmentMethod(method).symmetry === 'kept'
+  comparisons = [
+    ...(await compare((method) => !method.includes('residual'), released.lambdas)),
+    ...(await compare((method) => method.includes('residual') && isKept(method), [0.5])),
+    ...(await compare((method) => method.includes('residual') && !isKept(method), [0])),
+  ]
 })
+
+/** Compare some of the methods, at some of the λ. */
+function compare(includes: (method: string) => boolean, lambdas: readonly number[]): Promise<Comparison[]> {
+  const results = released.results
+    .filter(({ method }) => includes(method))
+    .map((result) => ({ ...result, losses: lambdas.map((lambda) => result.losses[released.lambdas.indexOf(lambda)]!) }))
+  return compareReleasedCode(engine, { ...released, lambdas, results }, correlations, a, b)
+}
 
 afterAll(() => Promise.all([a.close(), b.close()]))
 
@@ -37,14 +51,41 @@ describe('our figures', () => {
   it('agree with the released code’s: diagonals, permutations up to near ties, and losses at every λ', () => {
     expect(comparisons.filter((comparison) => !agrees(comparison))).toEqual([])
     const countOf = (quantity: string) => comparisons.filter((row) => row.quantity.startsWith(quantity)).length
-    expect([countOf('diagonal before'), countOf('diagonal after'), countOf('tie of π')]).toEqual([28, 28, 28])
-    expect(countOf('loss at λ')).toBeGreaterThanOrEqual(25)
+    expect([countOf('diagonal before'), countOf('diagonal after'), countOf('tie of π')]).toEqual([50, 50, 50])
+    // Five methods at five λ, five that keep the function at ½, and six that do not at 0; more where permutations differ.
+    expect(countOf('loss at λ')).toBeGreaterThanOrEqual(5 * 5 + 5 + 6)
+  })
+
+  it('are those of B’s broken endpoint, where the residual stream is overridden', () => {
+    const endpoints = new Map(
+      comparisons
+        .filter(({ method, quantity }) => method.includes('residual') && quantity === 'loss at λ = 0')
+        .map(({ method, ours }) => [method, ours.toFixed(3)]),
+    )
+    expect(Object.fromEntries(endpoints)).toEqual({
+      'residual/first/released-code': '8.219',
+      'residual/last/released-code': '9.106',
+      'residual/all/released-code': '9.490',
+      'residual/separate/untied': '10.604',
+      'residual/separate/released-code': '9.268',
+      'ffn+attention/head-perm+residual/first/released-code': '8.219',
+    })
+  })
+
+  it('have one permutation at all sites of the residual stream, as theirs, unless they are separate', () => {
+    for (const { method, sites } of released.results) {
+      const stream = [...sites].filter(([tap]) => tap.startsWith('residual')).map(([, site]) => site.permutation.join())
+      if (stream.length === 0) continue
+      expect(stream).toHaveLength(9)
+      expect(new Set(stream).size, method).toBe(method.includes('separate') ? 9 : 1)
+    }
   })
 
   it('prove the released permutations of freely matched features optimal, by our dual prices', () => {
-    for (const method of ['ffn', 'ffn+attention/ignore-heads']) {
-      for (const [tap, { permutation: theirs }] of resultOf(method).sites) {
-        const { matrix, rows } = correlations.get(tap)!
+    const stream = ['first', 'last', 'all', 'separate'].map((mode) => `residual/${mode}/untied`)
+    for (const method of ['ffn', 'ffn+attention/ignore-heads', ...stream]) {
+      for (const [tap, { permutation: theirs, featureSet }] of resultOf(method).sites) {
+        const { matrix, rows } = correlations.get(featureSet)!
         const prices = linearSumAssignment(matrix, rows, { maximize: true })
         const certificate = certifyAssignment(matrix, { ...prices, assignment: theirs }, { maximize: true })
         // Prices are sums of f32 correlations, in f64: rounding is some 1e-13.
@@ -84,8 +125,8 @@ describe('the released code', () => {
     const graph = graphOf(a.config, a.name, { padding: false })
     const aligned = applyAlignment(
       (name) => b.read(name),
-      symmetries(graph),
-      releasedAlignment(resultOf('ffn+attention/head-perm'), symmetries(graph)),
+      graph,
+      releasedAlignment(resultOf('ffn+attention/head-perm'), graph),
     )
     const scaled = await lossOf(
       graph,
@@ -100,14 +141,13 @@ describe('the released code', () => {
 
   it('leaves the MLM head alone, though it computes a permutation for it', async () => {
     const { losses } = resultOf('ffn')
-    const graph = graphOf({ ...a.config, tie_word_embeddings: false }, a.name, { padding: false })
-    const decoder = graph.nodes.find((node) => node.output === graph.outputs.logits)!
-    const [decoderWeight] = parametersRead(decoder)
-    const untied = (model: Checkpoint) => (name: string) =>
-      model.read(name === decoderWeight ? 'bert.embeddings.word_embeddings.weight' : name)
-    const alignment = releasedAlignment(resultOf('ffn'), symmetries(graph))
-    const withHead = new Map([...alignment, ['mlmHead', resultOf('ffn').headPermutation!] as const])
-    const loss = await lossOf(graph, untied(a), applyAlignment(untied(b), symmetries(graph), withHead), 0.5)
+    const tied = graphOf(a.config, a.name, { padding: false })
+    const graph = graphOf(a.config, a.name, { padding: false, decoder: 'untied' })
+    const untied = (model: Checkpoint) => untiedReader((name) => model.read(name), tied, graph)
+    const alignment = releasedAlignment(resultOf('ffn'), graph)
+    const permutations = new Map([...alignment.permutations, ['mlmHead', resultOf('ffn').headPermutation!] as const])
+    const withHead = { ...alignment, permutations }
+    const loss = await lossOf(graph, untied(a), applyAlignment(untied(b), graph, withHead), 0.5)
     expect(Math.abs(ourLoss('ffn', 0.5) - losses[2]!)).toBeLessThan(1e-4)
     expect(Math.abs(loss - losses[2]!)).toBeGreaterThan(1e-2)
   })

@@ -17,6 +17,7 @@ export const ladder: readonly string[] = [
   'merging',
   'evaluation',
   'results',
+  'figures',
   'study',
   'apps',
   'experiments',

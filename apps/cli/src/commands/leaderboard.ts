@@ -1,4 +1,4 @@
-import { leaderboard, openResults } from '@isthmus/results'
+import { leaderboard, openResults, published } from '@isthmus/results'
 import { rowFormat } from '../format-rows.ts'
 import { isthmusHome } from '../home.ts'
 import { leaderboardText } from '../leaderboard-table.ts'
@@ -18,7 +18,7 @@ export async function leaderboardCommand(options: {
       ...(options.study === undefined ? {} : { study: options.study }),
       ...(options.by === undefined ? {} : { by: options.by.split(',').map((name) => name.trim()) }),
     })
-    process.stdout.write(leaderboardText(rows, format))
+    process.stdout.write(leaderboardText(rows, format, await published(results), options.study))
   } finally {
     await results.close()
   }

@@ -1,32 +1,17 @@
 import { basename, resolve } from 'node:path'
-import { alignmentMethod } from '@isthmus/alignment'
+import { alignmentKeepsFunction, decoderOf } from '@isthmus/alignment'
 import { Checkpoint, type FileToSave } from '@isthmus/checkpoint'
-import { type RunResult, run } from '@isthmus/dataflow'
 import { applyAlignment, assertLambda, readAlignment, saveMerged } from '@isthmus/merging'
-import { keepsFunction, symmetries } from '@isthmus/model'
-import {
-  AlignmentPlanner,
-  computeNow,
-  engineIdentity,
-  expandStudy,
-  gate,
-  openModels,
-  overrideSettings,
-  type StudyModel,
-  type StudySettings,
-} from '@isthmus/study'
-import { UserError } from '@isthmus/tensor'
-import { type Merge, modelCard } from '../model-card.ts'
-import { Progress } from '../progress.ts'
-import { openSession, type Session } from '../session.ts'
+import { openModels, type StudyModel } from '@isthmus/study'
+import { isIdentity, UserError } from '@isthmus/tensor'
+import { type AlignOptions, alignPair } from '../align-pair.ts'
+import { type AlignedPair, type Merge, modelCard } from '../model-card.ts'
+import { openSession } from '../session.ts'
 
-interface MergeOptions {
+interface MergeOptions extends AlignOptions {
   readonly out: string
-  readonly align?: string
-  readonly method: string
   readonly permutations?: string
   readonly lambda: string
-  readonly set: readonly string[]
   readonly overwrite?: boolean
   readonly json?: boolean
 }
@@ -35,19 +20,13 @@ interface MergeOptions {
 export async function mergeCommand(folderA: string, folderB: string, options: MergeOptions): Promise<void> {
   const lambda = Number(options.lambda)
   assertLambda(lambda)
-  const method = alignmentMethod(options.method)
-  const usesText = options.permutations === undefined && method.steps.length > 0
-  if (usesText && options.align === undefined) {
-    throw new UserError(
-      `${method.name} matches features on text: add --align FOLDER with {genre}/{book}.txt, or choose --method vanilla`,
-    )
-  }
   await using session = await openSession()
   const [a, b] = (await openModels(session.cache, [resolve(folderA), resolve(folderB)])) as [StudyModel, StudyModel]
   const chosen =
     options.permutations === undefined
-      ? await alignPair(a, b, { ...options, align: options.align ?? '.' }, session)
+      ? await alignPair(a, b, options, session)
       : await applyFile(b, options.permutations)
+  assertSavable(chosen)
   const merge: Merge = { a, b, lambda, ...chosen }
   await writeFolder(merge, options)
   const { symmetry, maxAbsLogitDifference } = merge
@@ -63,44 +42,9 @@ export async function mergeCommand(folderA: string, folderB: string, options: Me
   }
 }
 
-type Chosen = Omit<Merge, 'a' | 'b' | 'lambda'>
-
-async function alignPair(
-  a: StudyModel,
-  b: StudyModel,
-  options: MergeOptions & { readonly align: string },
-  session: Session,
-): Promise<Chosen> {
-  const settings = mergeSettings(options)
-  const method = alignmentMethod(options.method)
-  const { cache, executor, signal } = session
-  const context = { cache, resolvePath: (path: string) => resolve(path), compute: computeNow(session) }
-  const alignment = await new AlignmentPlanner(settings, [a, b], context).align(a, b, method)
-  const checked = gate.node({ model: b.checkpoint, alignment }, { engine: engineIdentity(settings.engine) })
-  const progress = new Progress(process.stderr)
-  let result: RunResult
-  try {
-    result = await run([checked], { cache, executor, signal, onEvent: progress.onEvent })
-  } finally {
-    progress.stop()
-  }
-  const { maxAbsLogitDifference } = result.artifact(checked).value
-  const artifact = result.artifact(alignment)
-  const permutations = await artifact.path('permutations')
-  const { symmetry, tokens } = artifact.value
-  return {
-    method: method.name,
-    permutations,
-    alignment: await readAlignment(permutations),
-    symmetry,
-    maxAbsLogitDifference,
-    text: tokens === null ? null : { books: basename(resolve(options.align)), tokens, settings: settings.alignment },
-  }
-}
-
-async function applyFile(b: StudyModel, path: string): Promise<Chosen> {
+async function applyFile(b: StudyModel, path: string): Promise<AlignedPair> {
   const alignment = await readAlignment(resolve(path))
-  const verdict = keepsFunction(symmetries(b.graph), alignment)
+  const verdict = alignmentKeepsFunction(b.graph, alignment)
   return {
     method: `the permutations of ${basename(path)}`,
     permutations: resolve(path),
@@ -111,18 +55,32 @@ async function applyFile(b: StudyModel, path: string): Promise<Chosen> {
   }
 }
 
-/** The settings of an alignment: a study's, with `--align` as its books. */
-function mergeSettings({ align, set }: { readonly align: string; readonly set: readonly string[] }): StudySettings {
-  const definition = { name: 'merge', title: 'merge', books: resolve(align) }
-  const { variants } = expandStudy(overrideSettings(definition, set), 'isthmus merge')
-  if (variants.length > 1) throw new UserError('a merge makes one model: give each setting one value, not a sweep')
-  return variants[0]!.settings
+/** A folder has its decoder tied as its config says: it can hold no model of which the alignment unties it. */
+function assertSavable({ method, alignment }: AlignedPair): void {
+  if (decoderOf(alignment.space) === 'tied') return
+  throw new UserError(
+    `${method} unties the decoder from the embeddings, which the merged folder could not hold: choose the method without ` +
+      `its last option, /${alignment.space.decoder}, and the decoder is carried along`,
+  )
+}
+
+/** Tensors that the graph does not read cannot follow a permutation of the residual stream. */
+function assertFollowing({ b, alignment, method }: Merge, tensors: Iterable<string>): void {
+  const moved = [...alignment.permutations].some(([axis, p]) => axis.startsWith('residual') && !isIdentity(p))
+  const known = new Set(b.graph.parameters.map(({ name }) => name))
+  const left = [...tensors].find((name) => !known.has(name))
+  if (!moved || left === undefined) return
+  throw new UserError(
+    `${left} is not part of the graph of ${b.name}, so it cannot follow the permutation of the residual stream by ` +
+      `${method}: choose a method without residual, or remove the tensor from both checkpoints`,
+  )
 }
 
 async function writeFolder(merge: Merge, options: MergeOptions): Promise<void> {
   await using a = await Checkpoint.open(merge.a.directory)
   await using b = await Checkpoint.open(merge.b.directory)
-  const aligned = applyAlignment((name) => b.read(name), symmetries(merge.b.graph), merge.alignment)
+  assertFollowing(merge, b.tensors.keys())
+  const aligned = applyAlignment((name) => b.read(name), merge.b.graph, merge.alignment)
   const tokenizer = Object.values(merge.a.tokenizer.files).map(({ path }): [string, FileToSave] => [
     basename(path),
     { path },

@@ -22,6 +22,7 @@ export async function inspectCommand(folder: string, { json }: { readonly json?:
       parameters: graph.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0),
       tensors: checkpoint.tensors.size,
       unusedTensors: [...checkpoint.tensors.keys()].filter((name) => !used.has(name)),
+      mapped: checkpoint.mapped,
       dtype: model!.dtype,
       maxPositions: model!.maxPositions,
       symmetries: describeSymmetries(symmetries(graph)),
@@ -35,6 +36,7 @@ export async function inspectCommand(folder: string, { json }: { readonly json?:
     process.stdout.write(
       `architecture  ${report.architecture}\n` +
         `parameters    ${report.parameters.toLocaleString('en')} in ${report.tensors} tensors${unused}\n` +
+        `${report.mapped.map((line) => `mapped        ${line}\n`).join('')}` +
         `dtype         ${report.dtype}\n` +
         `positions     ${report.maxPositions}\n` +
         `symmetries    ${report.symmetries.join('\n              ')}\n` +

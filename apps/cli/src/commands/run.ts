@@ -1,5 +1,5 @@
 import type { RunResult } from '@isthmus/dataflow'
-import { type LeaderboardRow, leaderboard, recordRows } from '@isthmus/results'
+import { type LeaderboardRow, leaderboard, type PublishedRow, published, recordRows } from '@isthmus/results'
 import { runStudy } from '@isthmus/study'
 import { UserError } from '@isthmus/tensor'
 import packageJson from '../../package.json' with { type: 'json' }
@@ -20,9 +20,12 @@ export async function runCommand(
   const home = isthmusHome()
   const { result, rows } = await computeStudy(study, resolvePath, options.jobs)
   let board: LeaderboardRow[] = []
+  let paper: PublishedRow[] = []
   const { notices } = await recordRows(home.directory, rows, {
     async afterwards(results) {
-      if (rows.curvePoints?.length) board = await leaderboard(results, { study: study.name })
+      if (!rows.curvePoints?.length) return
+      board = await leaderboard(results, { study: study.name })
+      paper = await published(results, study.name)
     },
   })
   for (const notice of notices) process.stderr.write(`${notice}\n`)
@@ -33,7 +36,7 @@ export async function runCommand(
       `${JSON.stringify({ study: study.name, counts, interrupted, seconds, leaderboard: board }, null, 2)}\n`,
     )
   } else if (board.length > 0) {
-    process.stdout.write(leaderboardText(board, 'table'))
+    process.stdout.write(leaderboardText(board, 'table', paper, study.name))
   }
   reportFailures(result)
 }

@@ -1,8 +1,16 @@
 import { type CrossCorrelation, type FeatureSet, meanDiagonal } from '@isthmus/activations'
-import { type Alignment, align, alignmentMethod, methodFeatureSets } from '@isthmus/alignment'
+import {
+  type Alignment,
+  align,
+  alignmentKeepsFunction,
+  alignmentMethod,
+  alignmentSymmetries,
+  decoderOf,
+  methodFeatureSets,
+} from '@isthmus/alignment'
 import { defineOperation, many, one } from '@isthmus/dataflow'
 import { writeAlignment } from '@isthmus/merging'
-import { type Graph, keepsFunction, type Symmetries, symmetries } from '@isthmus/model'
+import type { Graph, Symmetries, Tap } from '@isthmus/model'
 import { z } from 'zod'
 import { alignmentArtifact, checkpointArtifact, correlationsArtifact } from './artifacts.ts'
 import { readCorrelations } from './correlations-file.ts'
@@ -16,17 +24,17 @@ export const alignModels = defineOperation({
   params: z.object({ method: z.string() }),
   value: alignmentArtifact,
   async run(context, { model, correlations }, params) {
-    await using opened = await openModel(model, { padding: false })
+    const method = alignmentMethod(params.method)
+    await using opened = await openModel(model, { padding: false, decoder: decoderOf(method.space) })
     const { graph } = opened
-    const group = symmetries(graph)
     const correlation = await readCorrelations(
       await Promise.all(
         correlations.map(async (item) => ({ path: await item.path('correlations'), constants: item.value.sets })),
       ),
     )
-    const method = alignmentMethod(params.method)
-    const alignment = align(method, { graph, symmetries: group, correlation })
-    const verdict = keepsFunction(group, alignment)
+    const alignment = align(method, { graph, correlation })
+    const verdict = alignmentKeepsFunction(graph, alignment)
+    const group = alignmentSymmetries(graph, method.space)
     if (method.symmetry === 'kept' && !verdict.kept) {
       throw new Error(`${method.name} should keep the function, but its permutations do not: ${verdict.reason}`)
     }
@@ -51,11 +59,18 @@ function diagonals(
   alignment: Alignment,
 ) {
   const tap = graph.taps.find(({ name }) => name === set.taps[0])!
-  const permutation = alignment.get(group.axisOfTap(tap.name)!.name) ?? null
+  const permutation = alignment.permutations.get(group.axisOfTap(tap.name)!.name) ?? null
   return {
-    site: set.taps.length === 1 ? tap.site : 'queryKey',
+    site: siteOf(set, tap),
     layer: tap.layer ?? -1,
     meanDiagonalBefore: meanDiagonal(matrix, rows, null),
     meanDiagonalAfter: meanDiagonal(matrix, rows, permutation),
   }
+}
+
+/** What a set's correlations are filed under: the tap's site, or what several taps are together. */
+function siteOf(set: FeatureSet, tap: Tap): string {
+  if (set.combine === 'meanCovariance') return `${tap.site}.all`
+  if (set.taps.length > 1) return 'queryKey'
+  return tap.site === 'residual' ? tap.name.replace(`.${tap.layer}`, '') : tap.site
 }

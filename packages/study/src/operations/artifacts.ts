@@ -51,6 +51,9 @@ export const alignmentArtifact = z.object({
   ),
 })
 
+/** How an alignment's space needs the decoder: the graph that its models are run on. */
+export const decoderParam = z.enum(['tied', 'untied'])
+
 export const gateArtifact = z.object({ maxAbsLogitDifference: z.number(), tolerance: z.number(), passed: z.boolean() })
 
 export const lossArtifact = z.object({ loss: z.number(), perplexity: z.number(), positions: z.int() })
@@ -59,7 +62,12 @@ export const lossArtifact = z.object({ loss: z.number(), perplexity: z.number(),
 export const engineParam = z.object({ name: z.string(), version: z.string(), executionProvider: z.string() })
 export type EngineParam = z.infer<typeof engineParam>
 
-export const featureSetParam = z.object({ name: z.string(), taps: z.array(z.string()), width: z.int() })
+export const featureSetParam = z.object({
+  name: z.string(),
+  taps: z.array(z.string()),
+  width: z.int(),
+  combine: z.enum(['pool', 'meanCovariance']),
+})
 
 export type TokensValue = z.infer<typeof tokensArtifact>
 export type CorrelationsValue = z.infer<typeof correlationsArtifact>

@@ -18,9 +18,9 @@ export const capture = defineOperation({
   value: captureArtifact,
   async run(context, { model, tokens }, { taps: names, type, engine }) {
     await using opened = await openModel(model, { padding: true })
-    const { checkpoint, graph } = opened
+    const { read, graph } = opened
     const program = await programOf(engine, graph, names)
-    const weights = await readWeights((name) => checkpoint.read(name), program.parameters)
+    const weights = await readWeights(read, program.parameters)
     const { lines } = await readTokenTable(await tokens.path('tokens'))
     const batches = paddedBatches(
       lines.map(({ ids }) => ids),

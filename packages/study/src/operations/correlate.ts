@@ -54,9 +54,9 @@ async function* modelFeatures(
   engine: EngineParam,
 ): AsyncGenerator<FeatureRows> {
   await using opened = await openModel(model, { padding: true })
-  const { checkpoint, graph } = opened
+  const { read, graph } = opened
   const program = await programOf(engine, graph, names)
-  const weights = await readWeights((name) => checkpoint.read(name), program.parameters)
+  const weights = await readWeights(read, program.parameters)
   const taps = graph.taps.filter(({ name }) => names.includes(name))
   yield* featureRows(program, weights, paddedBatches(sequences, { tokensPerBatch: captureBatchTokens }), taps)
 }

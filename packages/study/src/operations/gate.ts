@@ -1,8 +1,7 @@
 import { defineOperation, one } from '@isthmus/dataflow'
 import { applyAlignment, equivalenceGate, probeBatch, readAlignment } from '@isthmus/merging'
-import { symmetries } from '@isthmus/model'
 import { z } from 'zod'
-import { alignmentArtifact, checkpointArtifact, engineParam, gateArtifact } from './artifacts.ts'
+import { alignmentArtifact, checkpointArtifact, decoderParam, engineParam, gateArtifact } from './artifacts.ts'
 import { openModel, programOf } from './runtime.ts'
 
 /** Measure on a probe batch whether an alignment keeps B's function; one that must and does not is an error. */
@@ -10,15 +9,14 @@ export const gate = defineOperation({
   id: 'merging.equivalence-gate',
   version: 1,
   inputs: { model: one(checkpointArtifact), alignment: one(alignmentArtifact) },
-  params: z.object({ engine: engineParam }),
+  params: z.object({ decoder: decoderParam, engine: engineParam }),
   value: gateArtifact,
-  async run(_context, { model, alignment }, { engine }) {
-    await using opened = await openModel(model, { padding: false })
-    const { checkpoint, graph } = opened
+  async run(_context, { model, alignment }, { decoder, engine }) {
+    await using opened = await openModel(model, { padding: false, decoder })
+    const { read, graph } = opened
     const program = await programOf(engine, graph, ['logits'])
-    const read = (name: string) => checkpoint.read(name)
     const permutations = await readAlignment(await alignment.path('permutations'))
-    const aligned = applyAlignment(read, symmetries(graph), permutations)
+    const aligned = applyAlignment(read, graph, permutations)
     const result = await equivalenceGate(program, read, aligned, probeBatch(graph))
     if (alignment.value.symmetry === 'kept' && !result.passed) {
       throw new Error(

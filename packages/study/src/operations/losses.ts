@@ -3,9 +3,15 @@ import { defineOperation, type InputArtifact, type OperationContext, one } from 
 import type { Program, Weights } from '@isthmus/engine'
 import { maskedLanguageModelLoss } from '@isthmus/evaluation'
 import { applyAlignment, interpolate, readAlignment, readWeights } from '@isthmus/merging'
-import { symmetries } from '@isthmus/model'
 import { z } from 'zod'
-import { alignmentArtifact, blocksArtifact, checkpointArtifact, engineParam, lossArtifact } from './artifacts.ts'
+import {
+  alignmentArtifact,
+  blocksArtifact,
+  checkpointArtifact,
+  decoderParam,
+  engineParam,
+  lossArtifact,
+} from './artifacts.ts'
 import { openModel, programOf } from './runtime.ts'
 
 /** Blocks in one forward pass: enough for the matrix products to be large, few enough to stay in the cache. */
@@ -20,9 +26,9 @@ export const modelLoss = defineOperation({
   value: lossArtifact,
   async run(context, { model, blocks }, { engine }) {
     await using opened = await openModel(model, { padding: false })
-    const { checkpoint, graph } = opened
+    const { read, graph } = opened
     const program = await programOf(engine, graph, ['negativeLogLikelihood'])
-    const weights = await readWeights((name) => checkpoint.read(name), program.parameters)
+    const weights = await readWeights(read, program.parameters)
     return lossOnBlocks(context, program, weights, blocks)
   },
 })
@@ -37,17 +43,17 @@ export const interpolatedLoss = defineOperation({
     alignment: one(alignmentArtifact),
     blocks: one(blocksArtifact),
   },
-  params: z.object({ lambda: z.number(), engine: engineParam }),
+  params: z.object({ lambda: z.number(), decoder: decoderParam, engine: engineParam }),
   value: lossArtifact,
-  async run(context, { a, b, alignment, blocks }, { lambda, engine }) {
-    await using modelA = await openModel(a, { padding: false })
-    await using modelB = await openModel(b, { padding: false })
+  async run(context, { a, b, alignment, blocks }, { lambda, decoder, engine }) {
+    await using modelA = await openModel(a, { padding: false, decoder })
+    await using modelB = await openModel(b, { padding: false, decoder })
     const { graph } = modelA
     const program = await programOf(engine, graph, ['negativeLogLikelihood'])
     const permutations = await readAlignment(await alignment.path('permutations'))
     const weights = await interpolate(
-      (name) => modelA.checkpoint.read(name),
-      applyAlignment((name) => modelB.checkpoint.read(name), symmetries(graph), permutations),
+      modelA.read,
+      applyAlignment(modelB.read, graph, permutations),
       lambda,
       program.parameters,
     )

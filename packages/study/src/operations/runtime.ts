@@ -1,6 +1,7 @@
 import { Checkpoint } from '@isthmus/checkpoint'
 import type { InputArtifact } from '@isthmus/dataflow'
 import { type Engine, type Program, selectEngine } from '@isthmus/engine'
+import { type ParameterReader, untiedReader } from '@isthmus/merging'
 import { type Graph, graphOf } from '@isthmus/model'
 import { UserError } from '@isthmus/tensor'
 import { engineFactories } from '../engines.ts'
@@ -51,15 +52,26 @@ export async function programOf(param: EngineParam, graph: Graph, outputs: reado
   return program
 }
 
-/** A checkpoint artifact opened, with the graph of its architecture; `await using` closes it. */
+/** A checkpoint, the graph of its architecture, and its parameters as that graph names them. */
+export interface RunningModel extends AsyncDisposable {
+  readonly checkpoint: Checkpoint
+  readonly graph: Graph
+  readonly read: ParameterReader
+}
+
+/** Open a checkpoint artifact; `await using` closes it.
+ *
+ *  @param options How the graph is built. With `decoder: 'untied'` a tied decoder is read as a copy of the embeddings.
+ */
 export async function openModel(
   artifact: InputArtifact,
-  options: { readonly padding: boolean },
-): Promise<{ readonly checkpoint: Checkpoint; readonly graph: Graph } & AsyncDisposable> {
+  options: { readonly padding: boolean; readonly decoder?: 'tied' | 'untied' },
+): Promise<RunningModel> {
   const checkpoint = await Checkpoint.open(await blobPaths(artifact))
-  return {
-    checkpoint,
-    graph: graphOf(checkpoint.config, 'config.json', options),
-    [Symbol.asyncDispose]: () => checkpoint.close(),
-  }
+  const graph = graphOf(checkpoint.config, 'config.json', { padding: options.padding })
+  const read: ParameterReader = (name) => checkpoint.read(name)
+  const close = { [Symbol.asyncDispose]: () => checkpoint.close() }
+  if (options.decoder !== 'untied') return { checkpoint, graph, read, ...close }
+  const untied = graphOf(checkpoint.config, 'config.json', { padding: options.padding, decoder: 'untied' })
+  return { checkpoint, graph: untied, read: untiedReader(read, graph, untied), ...close }
 }

@@ -1,0 +1,77 @@
+import { type ExpandedStudy, expandStudy } from '@isthmus/study'
+import { UserError } from '@isthmus/tensor'
+import { loadStudy } from './load-study.ts'
+
+/** What a study's own file says of it. */
+export interface StudyFile {
+  readonly title: string
+  /** The study without any `--set`. */
+  readonly study: ExpandedStudy
+}
+
+/** Read a study's file; `undefined` where there is none by that name any more, or it cannot be read. */
+export async function studyFile(name: string): Promise<StudyFile | undefined> {
+  try {
+    const { definition, file } = await loadStudy(name)
+    return { title: definition.title, study: expandStudy(definition, file) }
+  } catch (error) {
+    if (error instanceof UserError) return undefined
+    throw error
+  }
+}
+
+/** The command that runs a study with the settings that a run recorded.
+ *
+ *  @param recorded The settings of each variant of the run, in order.
+ *  @param own The study's file; where it is missing, the command has no `--set`.
+ */
+export function studyCommand(name: string, recorded: readonly unknown[], own: StudyFile | undefined): string {
+  const defaults = leaves(own?.study.variants.map(({ settings }) => settings) ?? [])
+  const changed = [...leaves(recorded)].filter(
+    ([path, values]) => defaults.has(path) && JSON.stringify(defaults.get(path)) !== JSON.stringify(values),
+  )
+  const options = changed.map(([path, values]) => ` --set ${quote(`${path}=${assigned(values)}`)}`)
+  return `npx isthmus run ${quote(name)}${options.join('')}`
+}
+
+/** The different values of each setting over the variants, by its path. */
+function leaves(variants: readonly unknown[]): Map<string, unknown[]> {
+  const found = new Map<string, unknown[]>()
+  for (const variant of variants) {
+    for (const [path, value] of pathsOf(variant, [])) {
+      const values = found.get(path) ?? []
+      if (!values.some((other) => JSON.stringify(other) === JSON.stringify(value))) values.push(value)
+      found.set(path, values)
+    }
+  }
+  return found
+}
+
+function pathsOf(value: unknown, path: readonly string[]): [string, unknown][] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [[path.join('.'), value]]
+  return Object.entries(value).flatMap(([key, inner]) => pathsOf(inner, [...path, key]))
+}
+
+/** As `--set` reads it. */
+function assigned(values: readonly unknown[]): string {
+  if (values.length === 1) return isScalar(values[0]) ? text(values[0]) : list(values[0] as readonly unknown[])
+  return `sweep(${values.every(isScalar) ? values.map(text).join(',') : JSON.stringify(values)})`
+}
+
+/** `1,2` where that is read as the list that it is, else JSON. */
+function list(values: readonly unknown[]): string {
+  return values.length > 1 && values.every(isScalar) ? values.map(text).join(',') : JSON.stringify(values)
+}
+
+function isScalar(value: unknown): boolean {
+  return typeof value === 'number' || value === null || (typeof value === 'string' && !value.includes(','))
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
+
+/** Quoted for a POSIX shell, where it needs to be. */
+function quote(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+}
