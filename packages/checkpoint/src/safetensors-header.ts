@@ -34,7 +34,7 @@ const REMEDY = 'save or download the file again'
  *  data must belong to one tensor, as the reference implementation demands. No more is read or allocated than the
  *  header, which is at most as long as the file.
  *  @throws {CheckpointError} naming the file, the tensor, what was expected and what was found.
- *  @see https://huggingface.co/docs/safetensors, "Format"
+ *  @see The documentation of Hugging Face’s safetensors, “Format”
  */
 export async function readSafetensorsHeader(files: RangeReader, path: string): Promise<SafetensorsHeader> {
   const fileBytes = await files.size(path)

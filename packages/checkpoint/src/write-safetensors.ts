@@ -48,7 +48,7 @@ const dtypeOrder: readonly DType[] = [
  *  @param metadata Strings that readers get beside the tensors; `{ format: 'pt' }` is what `transformers` asks for.
  *  @throws {CheckpointError} when a name occurs twice, data do not have the dtype and shape declared, or the disk is
  *    full; nothing is left behind.
- *  @see https://huggingface.co/docs/safetensors, "Format"
+ *  @see The documentation of Hugging Face’s safetensors, “Format”
  */
 export function writeSafetensors(
   path: string,
