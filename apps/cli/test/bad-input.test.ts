@@ -76,13 +76,15 @@ describe('what the user reads', () => {
     expect(code).toBe(2)
     expect(lastLine(stderr)).toBe(
       "isthmus: method 'telepathy' has an unknown part 'telepathy'; there are vanilla, identity, monotonic, ignore-heads, " +
-        'head-perm, ffn, attention/identity, attention/monotonic, attention/ignore-heads, attention/head-perm, joined by +',
+        'head-perm, ffn, attention/identity, attention/monotonic, attention/ignore-heads, attention/head-perm, ' +
+        'residual/identity, residual/first, residual/last, residual/all, residual/separate, joined by +',
     )
   })
 
   it('of an unknown study, command and option', async () => {
     expect((await isthmus(home(), 'run', 'nonsense')).stderr).toBe(
-      "isthmus: there is no study 'nonsense': it would be experiments/nonsense/study.ts; there are attention-heads, quickstart\n",
+      "isthmus: there is no study 'nonsense': it would be experiments/nonsense/study.ts; there are attention-heads, " +
+        'components, convergent-learning, data-amount, quickstart, residual-stream\n',
     )
     for (const wrong of [['fly'], ['run'], ['run', 'quickstart', '--speed', 'warp']]) {
       expect((await isthmus(home(), ...wrong)).code).toBe(2)

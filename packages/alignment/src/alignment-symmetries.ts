@@ -10,7 +10,9 @@ export function alignmentSymmetries(graph: Graph, { skips }: AlignmentSpace): Sy
   return symmetries(skips === 'ignored' ? withoutSkips(graph) : graph)
 }
 
-/** How a graph must be built to hold a model in a space. */
+/** How a graph must be built to hold a model in a space: `untied`, or `tied`, the decoder as the model stores it (one that
+ *  is not tied stays so).
+ */
 export function decoderOf({ decoder }: AlignmentSpace): 'tied' | 'untied' {
   return decoder === 'exact' ? 'tied' : 'untied'
 }

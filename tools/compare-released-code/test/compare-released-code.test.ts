@@ -4,7 +4,7 @@ import { certifyAssignment, linearSumAssignment } from '@isthmus/assignment'
 import type { Checkpoint } from '@isthmus/checkpoint'
 import type { Engine, Program } from '@isthmus/engine'
 import { onnxEngine } from '@isthmus/engine-onnx'
-import { applyAlignment, interpolate, type ParameterReader, untiedReader } from '@isthmus/merging'
+import { applyAlignment, decoderParameter, interpolate, type ParameterReader, untiedReader } from '@isthmus/merging'
 import { type Graph, graphOf } from '@isthmus/model'
 import { permutation } from '@isthmus/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -128,15 +128,28 @@ describe('the released code', () => {
       graph,
       releasedAlignment(resultOf('ffn+attention/head-perm'), graph),
     )
+    const isAttention = (name: string) => name.includes('attention.self')
     const scaled = await lossOf(
       graph,
-      scaledAttention((name) => a.read(name)),
-      scaledAttention(aligned),
+      scaledWhere(isAttention, (name) => a.read(name)),
+      scaledWhere(isAttention, aligned),
       0.25,
     )
     expect(losses[1]! - ourLoss('ffn+attention/head-perm', 0.25)).toBeGreaterThan(1e-5)
     // Their losses are means of f32 values of about 6, which rounds by some 1e-6.
     expect(Math.abs(losses[1]! - scaled)).toBeLessThan(3e-6)
+  })
+
+  it('scales the decoder of a merged residual stream too, which is what is left where that is not permuted', async () => {
+    const { losses } = resultOf('residual/identity')
+    const tied = graphOf(a.config, a.name, { padding: false })
+    const graph = graphOf(a.config, a.name, { padding: false, decoder: 'untied' })
+    const scaled = (model: Checkpoint) => {
+      const read = untiedReader((name) => model.read(name), tied, graph)
+      return scaledWhere((name) => name === decoderParameter(graph), read)
+    }
+    expect(ourLoss('residual/identity', 0.5) - losses[2]!).toBeGreaterThan(1e-5)
+    expect(Math.abs(losses[2]! - (await lossOf(graph, scaled(a), scaled(b), 0.5)))).toBeLessThan(3e-6)
   })
 
   it('leaves the MLM head alone, though it computes a permutation for it', async () => {
@@ -153,10 +166,10 @@ describe('the released code', () => {
   })
 })
 
-/** Queries, keys and values multiplied by the scale that the released code leaves in. */
-function scaledAttention(read: ParameterReader): ParameterReader {
+/** Some parameters multiplied by the scale that the released code leaves in. */
+function scaledWhere(isScaled: (name: string) => boolean, read: ParameterReader): ParameterReader {
   return async (name) => {
     const { shape, data } = await read(name)
-    return { shape, data: name.includes('attention.self') ? data.map((value) => value * 0.999995) : data }
+    return { shape, data: isScaled(name) ? data.map((value) => value * 0.999995) : data }
   }
 }

@@ -61,7 +61,8 @@ export interface RunningModel extends AsyncDisposable {
 
 /** Open a checkpoint artifact; `await using` closes it.
  *
- *  @param options How the graph is built. With `decoder: 'untied'` a tied decoder is read as a copy of the embeddings.
+ *  @param options How the graph is built. `tied` leaves the decoder as the config says; with `untied` a
+ *    tied one is read as a copy of the embeddings.
  */
 export async function openModel(
   artifact: InputArtifact,
