@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto'
-import { open, rename, rm } from 'node:fs/promises'
+import { writeFileAtomically } from '@isthmus/checkpoint'
 import type { Tap } from '@isthmus/model'
 import { UserError } from '@isthmus/tensor'
 import { type RecordBatch, RecordBatchFileWriter } from 'apache-arrow'
@@ -12,8 +11,8 @@ const maximumBatchBytes = 64 * 1024 * 1024
 /** Write features as one Arrow IPC file: columns `sequence`, `position` and a `FixedSizeList` per tap.
  *
  *  Record batches hold as many rows as fit into 64 MB, whatever the batches that come in, so the file's bytes depend
- *  on the features alone. One record batch is in memory while it is filled and written. The file is written to a
- *  temporary name in its folder, which is then renamed.
+ *  on the features alone. One record batch is in memory while it is filled and written. The file is there whole
+ *  or not at all.
  *  @param onRows Called with the number of rows so far.
  *  @returns The number of rows.
  *  @throws {UserError} when there are no rows, or the file cannot be written; nothing is left behind.
@@ -25,32 +24,20 @@ export async function writeCapture(
   type: CaptureType,
   onRows?: (count: number) => void,
 ): Promise<number> {
-  const temporary = `${path}.${randomUUID()}.tmp`
   let count = 0
   const counted = (added: number) => {
     count += added
     onRows?.(count)
   }
-  try {
-    const file = await writing(path, () => open(temporary, 'wx'))
-    try {
-      const write = (bytes: Uint8Array) => writing(path, () => file.appendFile(bytes))
-      await encodeBatches(
-        recordBatches(rows, taps, type, counted),
-        (batch) => captureBytes(batch.numRows, taps, type),
-        write,
-      )
-      if (count === 0) throw new UserError(`there are no tokens whose features could be written to ${path}`)
-      await writing(path, () => file.sync())
-    } finally {
-      await file.close()
-    }
-    await writing(path, () => rename(temporary, path))
-    return count
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
+  await writeFileAtomically(path, async (file) => {
+    await encodeBatches(
+      recordBatches(rows, taps, type, counted),
+      (batch) => captureBytes(batch.numRows, taps, type),
+      (bytes) => file.appendFile(bytes),
+    )
+    if (count === 0) throw new UserError(`there are no tokens whose features could be written to ${path}`)
+  })
+  return count
 }
 
 async function* recordBatches(
@@ -94,14 +81,4 @@ async function encodeBatches(
   }
   writer.finish()
   for await (const chunk of chunks) await write(chunk)
-}
-
-async function writing<Result>(path: string, step: () => Promise<Result>): Promise<Result> {
-  try {
-    return await step()
-  } catch (cause) {
-    throw new UserError(`cannot write ${path}: ${(cause as Error).message}; check the folder and its free space`, {
-      cause,
-    })
-  }
 }

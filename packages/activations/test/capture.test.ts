@@ -170,7 +170,7 @@ describe('writeCapture', () => {
     const writing = writeCapture(path, inBatches(drawRows(5, widths, 8), [5]), taps, 'float32')
     await expect(writing).rejects.toThrow(UserError)
     await expect(writing).rejects.toThrow(
-      new RegExp(`^cannot write ${path}: ENOENT.*; check the folder and its free space$`),
+      new RegExp(`^cannot write ${path}: the folder .* does not exist; create it first$`),
     )
   })
 })

@@ -8,4 +8,5 @@ export { type PulledCheckpoint, type PullOptions, pullCheckpoint } from './pull-
 export type { TensorInfo } from './safetensors-header.ts'
 export { type CheckpointToSave, type FileToSave, saveCheckpoint } from './save-checkpoint.ts'
 export { type RawTensor, TensorSource } from './tensor-source.ts'
+export { writeFileAtomically } from './write-file-atomically.ts'
 export { type TensorData, type TensorToWrite, writeSafetensors } from './write-safetensors.ts'

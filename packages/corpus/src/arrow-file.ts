@@ -1,26 +1,16 @@
-import { randomUUID } from 'node:crypto'
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
+import { writeFileAtomically } from '@isthmus/checkpoint'
 import { UserError } from '@isthmus/tensor'
 import { type Table, tableFromIPC, tableToIPC } from 'apache-arrow'
 
 const MAGIC = 'ARROW1'
 
-/** Write a table as an Arrow IPC file, to a temporary name in the same folder that is then renamed.
+/** Write a table as an Arrow IPC file, whole or not at all. Equal tables give equal bytes.
  *
- *  Equal tables give equal bytes.
  *  @throws {UserError} when the file cannot be written; nothing is left behind.
  */
-export async function writeArrowFile(path: string, table: Table): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.tmp`
-  try {
-    await writeFile(temporary, tableToIPC(table, 'file'))
-    await rename(temporary, path)
-  } catch (cause) {
-    await rm(temporary, { force: true })
-    throw new UserError(`cannot write ${path}: ${(cause as Error).message}; check the folder and its free space`, {
-      cause,
-    })
-  }
+export function writeArrowFile(path: string, table: Table): Promise<void> {
+  return writeFileAtomically(path, (file) => file.writeFile(tableToIPC(table, 'file')))
 }
 
 /** Read a table that `writeArrowFile` wrote, and check what kind of table it is.

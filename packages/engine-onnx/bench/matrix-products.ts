@@ -1,6 +1,6 @@
 import { type BertConfig, type Graph, graphBuilder } from '@isthmus/model'
 
-/** A product `[rows, inner] [columns, inner]ᵀ` that a forward pass computes so many times. */
+/** A product `[rows, inner] [inner, columns]` that a forward pass computes so many times. */
 export interface MatrixProduct {
   readonly rows: number
   readonly inner: number
@@ -28,11 +28,11 @@ export function productFlops({ rows, inner, columns, times }: MatrixProduct): nu
   return 2 * rows * inner * columns * times
 }
 
-/** A graph of one product: ONNX Runtime's MatMul, its right side transposed as a checkpoint's weights are. */
-export function productGraph({ inner, columns }: MatrixProduct): Graph {
+/** A graph of one product: ONNX Runtime's MatMul, its right side as it is used or as a checkpoint stores weights. */
+export function productGraph({ inner, columns }: MatrixProduct, transposed: boolean): Graph {
   const graph = graphBuilder('product')
   const left = graph.input('left', 'float32', ['rows', inner])
-  const right = graph.input('right', 'float32', [columns, inner])
-  graph.output('product', graph.matmul(left, right, { right: true }, 'product'))
+  const right = graph.input('right', 'float32', transposed ? [columns, inner] : [inner, columns])
+  graph.output('product', graph.matmul(left, right, { right: transposed }, 'product'))
   return graph.build()
 }

@@ -1,5 +1,6 @@
-import { copyFile, rename } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { writeFileAtomically } from '@isthmus/checkpoint'
 import { openModels, type StudyModel } from '@isthmus/study'
 import { type AlignOptions, alignPair } from '../align-pair.ts'
 import { openSession } from '../session.ts'
@@ -13,9 +14,7 @@ export async function alignCommand(
   await using session = await openSession()
   const [a, b] = (await openModels(session.cache, [resolve(folderA), resolve(folderB)])) as [StudyModel, StudyModel]
   const { method, permutations, symmetry, maxAbsLogitDifference } = await alignPair(a, b, options, session)
-  const temporary = `${options.out}.${process.pid}.tmp`
-  await copyFile(permutations, temporary)
-  await rename(temporary, options.out)
+  await writeFileAtomically(options.out, async (file) => file.writeFile(await readFile(permutations)))
   const report = { out: options.out, method, symmetry, maxAbsLogitDifference }
   process.stdout.write(
     options.json === true
