@@ -35,7 +35,11 @@ export function formatRows({ columns, rows }: FormattableRows, format: RowFormat
       return stringify([columns, ...rows.map((row) => row.map(exact))])
     case 'markdown': {
       const align = columns.map((_, i) => (isNumeric(rows, i) ? 'r' : 'l'))
-      return `${markdownTable([[...columns], ...rows.map((row) => row.map(readable))], { align })}\n`
+      const cells = [[...columns], ...rows.map((row) => row.map(readable))]
+      return `${markdownTable(
+        cells.map((row) => row.map((cell) => cell.replaceAll('|', '\\|'))),
+        { align },
+      )}\n`
     }
     case 'table': {
       const table = new Table({
