@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { Checkpoint, checkpointFiles } from '@isthmus/checkpoint'
 import { assertSameVocabulary, openTokenizer } from '@isthmus/corpus'
 import { type Cache, openSource, type Source } from '@isthmus/dataflow'
-import { assertMergeable } from '@isthmus/merging'
+import { assertMergeable, type OpenedModel } from '@isthmus/merging'
 import { type Graph, graphOf, maxPositions } from '@isthmus/model'
 
 /** One model of a study, as it enters the graph of operations. */
@@ -17,6 +17,8 @@ export interface StudyModel {
   readonly dtype: string
   /** Where tokens become losses: no padding. */
   readonly graph: Graph
+  /** The headers of its weights; the files are closed. */
+  readonly stored: OpenedModel['checkpoint']
   readonly checkpoint: Source<{ kind: 'checkpoint' }>
   readonly tokenizer: Source<{ kind: 'tokenizer' }>
 }
@@ -49,6 +51,7 @@ async function openStudyModel(cache: Cache, directory: string): Promise<StudyMod
     directory,
     config: checkpoint.config,
     graph,
+    stored: checkpoint,
     maxPositions: maxPositions(graph),
     dtype: [...new Set([...checkpoint.tensors.values()].map(({ dtype }) => dtype))].sort().join('+'),
     checkpoint: await openSource(cache, Object.fromEntries(weights), { kind: 'checkpoint' as const }, directory),
@@ -57,9 +60,10 @@ async function openStudyModel(cache: Cache, directory: string): Promise<StudyMod
 }
 
 async function assertCompatible(reference: StudyModel, model: StudyModel): Promise<void> {
-  await using a = await Checkpoint.open(reference.directory)
-  await using b = await Checkpoint.open(model.directory)
-  assertMergeable({ checkpoint: a, graph: reference.graph }, { checkpoint: b, graph: model.graph })
+  assertMergeable(
+    { checkpoint: reference.stored, graph: reference.graph },
+    { checkpoint: model.stored, graph: model.graph },
+  )
   if (reference.tokenizer.artifact.digest !== model.tokenizer.artifact.digest) {
     assertSameVocabulary(await openTokenizer(reference.directory), await openTokenizer(model.directory))
   }

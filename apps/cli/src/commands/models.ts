@@ -1,7 +1,6 @@
 import { resolve } from 'node:path'
 import { Checkpoint } from '@isthmus/checkpoint'
 import { openCache } from '@isthmus/dataflow'
-import { assertMergeable } from '@isthmus/merging'
 import { describeSymmetries, graphOf, symmetries } from '@isthmus/model'
 import { openModels } from '@isthmus/study'
 import { elementCount } from '@isthmus/tensor'
@@ -14,7 +13,6 @@ export async function inspectCommand(folder: string, { json }: { readonly json?:
     const [model] = await openModels(cache, [resolve(folder)])
     await using checkpoint = await Checkpoint.open(folder)
     const graph = graphOf(checkpoint.config, `${folder}/config.json`)
-    assertMergeable({ checkpoint, graph }, { checkpoint, graph })
     const used = new Set(graph.parameters.map(({ name }) => name))
     const report = {
       folder,

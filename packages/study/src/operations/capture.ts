@@ -1,13 +1,9 @@
-import { featureRows, writeCapture } from '@isthmus/activations'
-import { paddedBatches, readTokenTable } from '@isthmus/corpus'
+import { writeCapture } from '@isthmus/activations'
 import { defineOperation, one } from '@isthmus/dataflow'
-import { readWeights } from '@isthmus/merging'
 import { z } from 'zod'
 import { captureArtifact, checkpointArtifact, engineParam, tokensArtifact } from './artifacts.ts'
-import { openModel, programOf } from './runtime.ts'
-
-/** Tokens, padding included, that one forward pass reads features of: what bounds its memory. */
-export const captureBatchTokens = 2048
+import { modelFeatures } from './model-features.ts'
+import { openModel } from './runtime.ts'
 
 /** Run one model over the alignment tokens and keep its features at some taps. */
 export const capture = defineOperation({
@@ -18,19 +14,10 @@ export const capture = defineOperation({
   value: captureArtifact,
   async run(context, { model, tokens }, { taps: names, type, engine }) {
     await using opened = await openModel(model, { padding: true })
-    const { read, graph } = opened
-    const program = await programOf(engine, graph, names)
-    const weights = await readWeights(read, program.parameters)
-    const { lines } = await readTokenTable(await tokens.path('tokens'))
-    const batches = paddedBatches(
-      lines.map(({ ids }) => ids),
-      { tokensPerBatch: captureBatchTokens },
-    )
-    const taps = graph.taps.filter(({ name }) => names.includes(name))
     const rows = await writeCapture(
       await context.createBlob('features'),
-      featureRows(program, weights, batches, taps),
-      taps,
+      modelFeatures(opened, tokens, names, engine),
+      opened.graph.taps.filter(({ name }) => names.includes(name)),
       type,
       (count) => context.progress(count, tokens.value.tokens),
     )

@@ -1,7 +1,5 @@
-import { correlateFeatures, type FeatureRows, type FeatureSet, featureRows, readCapture } from '@isthmus/activations'
-import { paddedBatches, readTokenTable } from '@isthmus/corpus'
-import { defineOperation, type InputArtifact, type OperationContext, one } from '@isthmus/dataflow'
-import { readWeights } from '@isthmus/merging'
+import { correlateFeatures, type FeatureRows, type FeatureSet, readCapture } from '@isthmus/activations'
+import { defineOperation, type OperationContext, one } from '@isthmus/dataflow'
 import { z } from 'zod'
 import {
   captureArtifact,
@@ -12,9 +10,9 @@ import {
   featureSetParam,
   tokensArtifact,
 } from './artifacts.ts'
-import { captureBatchTokens } from './capture.ts'
 import { writeCorrelations } from './correlations-file.ts'
-import { engineOf, openModel, programOf } from './runtime.ts'
+import { modelFeatures } from './model-features.ts'
+import { engineOf, openModel, type RunningModel } from './runtime.ts'
 
 const params = z.object({ sets: z.array(featureSetParam), engine: engineParam })
 
@@ -40,26 +38,12 @@ export const correlateStreamed = defineOperation({
   params,
   value: correlationsArtifact,
   async run(context, { a, b, tokens }, { sets, engine }) {
-    const { lines } = await readTokenTable(await tokens.path('tokens'))
-    const sequences = lines.map(({ ids }) => ids)
-    const features = (model: InputArtifact) => modelFeatures(model, sequences, tapNames(sets), engine)
-    return correlated(context, features(a), features(b), sets, engine, tokens.value.tokens)
+    await using modelA = await openModel(a, { padding: true })
+    await using modelB = await openModel(b, { padding: true })
+    const features = (model: RunningModel) => modelFeatures(model, tokens, tapNames(sets), engine)
+    return await correlated(context, features(modelA), features(modelB), sets, engine, tokens.value.tokens)
   },
 })
-
-async function* modelFeatures(
-  model: InputArtifact,
-  sequences: readonly Int32Array[],
-  names: readonly string[],
-  engine: EngineParam,
-): AsyncGenerator<FeatureRows> {
-  await using opened = await openModel(model, { padding: true })
-  const { read, graph } = opened
-  const program = await programOf(engine, graph, names)
-  const weights = await readWeights(read, program.parameters)
-  const taps = graph.taps.filter(({ name }) => names.includes(name))
-  yield* featureRows(program, weights, paddedBatches(sequences, { tokensPerBatch: captureBatchTokens }), taps)
-}
 
 async function correlated(
   context: OperationContext,
