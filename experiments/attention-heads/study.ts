@@ -10,4 +10,5 @@ export default defineStudy({
   title: 'Table 1: loss barriers with feed-forward layers aligned and attention aligned in four ways',
   methods: ['vanilla', 'identity', 'monotonic', 'ignore-heads', 'head-perm', 'ffn+attention/head-perm/qk'],
   lambdas: 21,
+  figures: ['barriers', 'loss-curves', 'correlation-heatmap'],
 })

@@ -14,4 +14,5 @@ export default defineStudy({
     'attention/head-perm+residual/first',
     'ffn+attention/head-perm+residual/first',
   ],
+  figures: ['barriers', 'loss-curves'],
 })

@@ -6,4 +6,5 @@ export default defineStudy({
   title: 'Figure 5: mean feature correlation by layer, before and after alignment',
   methods: ['vanilla', 'ffn+attention/head-perm'],
   lambdas: 3,
+  figures: ['correlation-by-layer'],
 })

@@ -7,4 +7,5 @@ export default defineStudy({
   methods: ['vanilla', 'ffn+attention/head-perm'],
   alignment: { fraction: sweep([0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1]) },
   lambdas: 5,
+  figures: ['data-amount'],
 })

@@ -10,4 +10,5 @@ export default defineStudy({
       ['', '/untied', '/released-code'].map((decoder) => `residual/${mode}${decoder}`),
     ),
   ],
+  figures: ['barriers', 'loss-curves', 'correlation-by-layer'],
 })

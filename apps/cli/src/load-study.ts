@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { StudyDefinition } from '@isthmus/study'
+import type { StudyCollection, StudyDefinition } from '@isthmus/study'
 import { UserError } from '@isthmus/tensor'
 
 /** A study file, read. */
@@ -16,20 +16,49 @@ export interface LoadedStudy {
 /** The workspace that this command was built from: `dist/<digest>/` is three folders below `apps/`. */
 export const workspace = resolve(dirname(fileURLToPath(import.meta.url)), '../../../..')
 
-/** Find and read a study: a name under `experiments/` of the working folder or a parent, else of this workspace; or
- *  the path of a `.ts` or `.js` file, or of a folder with a `study.ts`.
+/** Studies that are run as one: those of a collection, or a single one. */
+export interface LoadedStudies {
+  readonly name: string
+  readonly title: string
+  readonly studies: readonly LoadedStudy[]
+}
+
+/** Find and read a study, or the studies of a collection: a name under `experiments/` of the working folder or a
+ *  parent, else of this workspace; or the path of a `.ts` or `.js` file, or of a folder with a `study.ts`.
  *
- *  @throws {UserError} when there is none, naming those that there are, or when the file exports no study.
+ *  @throws {UserError} when there is none, naming those that there are, or when a file exports no study.
  */
-export async function loadStudy(name: string): Promise<LoadedStudy> {
+export async function loadStudies(name: string): Promise<LoadedStudies> {
   const file = await findStudy(name)
-  const module = (await import(await compile(file))) as { default?: StudyDefinition }
-  if (typeof module.default !== 'object' || module.default === null) {
-    throw new UserError(`${file} exports no study: write \`export default defineStudy({ … })\` in it`)
+  const exported = await readDefault(file)
+  if (!isCollection(exported)) {
+    const study = placed(exported, file)
+    return { name: study.definition.name, title: study.definition.title, studies: [study] }
   }
+  const studies: LoadedStudy[] = []
+  for (const member of exported.studies) {
+    const own = join(dirname(dirname(file)), member, 'study.ts')
+    if (!existsSync(own)) throw new UserError(`${file} names a study '${member}', but there is no ${own}`)
+    const definition = await readDefault(own)
+    if (isCollection(definition)) throw new UserError(`${file} names '${member}', a collection: name its studies`)
+    studies.push(placed(definition, own))
+  }
+  return { name: exported.name, title: exported.title, studies }
+}
+
+async function readDefault(file: string): Promise<StudyDefinition | StudyCollection> {
+  const module = (await import(await compile(file))) as { default?: StudyDefinition | StudyCollection }
+  if (typeof module.default === 'object' && module.default !== null) return module.default
+  throw new UserError(`${file} exports no study: write \`export default defineStudy({ … })\` in it`)
+}
+
+function isCollection(exported: StudyDefinition | StudyCollection): exported is StudyCollection {
+  return 'studies' in exported && Array.isArray(exported.studies)
+}
+
+function placed(definition: StudyDefinition, file: string): LoadedStudy {
   const folder = dirname(dirname(file))
-  const base = folder.endsWith('experiments') ? dirname(folder) : dirname(file)
-  return { definition: module.default, file, base }
+  return { definition, file, base: folder.endsWith('experiments') ? dirname(folder) : dirname(file) }
 }
 
 /** Names of the studies that can be run by name. */

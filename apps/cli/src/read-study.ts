@@ -1,23 +1,25 @@
 import { resolve } from 'node:path'
-import { type ExpandedStudy, expandStudy, overrideSettings } from '@isthmus/study'
-import { type LoadedStudy, loadStudy } from './load-study.ts'
+import { expandStudy, overrideSettings, type PlacedStudy } from '@isthmus/study'
+import { loadStudies } from './load-study.ts'
 
-/** A study with the settings of the command line, ready to be planned. */
-export interface ReadStudy {
-  readonly study: ExpandedStudy
-  resolvePath(path: string): string
+/** Studies with the settings of the command line, ready to be planned: of a collection, or a single one. */
+export interface ReadStudies {
+  readonly name: string
+  readonly title: string
+  readonly studies: readonly PlacedStudy[]
 }
 
-/** Load a study and change the settings that `--set` names. A path given there is relative to the working folder. */
-export async function readStudy(name: string, assignments: readonly string[]): Promise<ReadStudy> {
-  const loaded: LoadedStudy = await loadStudy(name)
+/** Load studies and change the settings that `--set` names, in each. A path given there is relative to the working folder. */
+export async function readStudies(name: string, assignments: readonly string[]): Promise<ReadStudies> {
+  const loaded = await loadStudies(name)
   const local = assignments.map((assignment) =>
     assignment.replace(pathAssignment, (_, key, path) => key + resolve(path)),
   )
-  return {
-    study: expandStudy(overrideSettings(loaded.definition, local), loaded.file),
-    resolvePath: (path) => resolve(loaded.base, path),
-  }
+  const studies = loaded.studies.map(({ definition, file, base }) => ({
+    study: expandStudy(overrideSettings(definition, local), file),
+    resolvePath: (path: string) => resolve(base, path),
+  }))
+  return { name: loaded.name, title: loaded.title, studies }
 }
 
 const pathAssignment = /^((?:family|books|wikitext)=)(?!sweep\()(.+)$/s

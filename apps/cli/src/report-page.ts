@@ -10,10 +10,13 @@ const rounding = 1e-4
 /** The report as one HTML page.
  *
  *  @param version Of isthmus, which made the report.
+ *  @param title Of several studies together.
  */
-export function reportPage(reports: readonly StudyReport[], version: string): string {
-  const [first] = reports
-  const title = reports.length === 1 ? first!.title : 'Loss barriers between independently trained models'
+export function reportPage(
+  reports: readonly StudyReport[],
+  version: string,
+  title = reports.length === 1 ? reports[0]!.title : 'Loss barriers between independently trained models',
+): string {
   const contents = reports.map(({ study, title }) => `<li><a href="#${escapeXml(study)}">${escapeXml(title)}</a></li>`)
   const body = [
     `<header>\n<h1>${escapeXml(title)}</h1>`,

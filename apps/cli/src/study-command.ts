@@ -1,21 +1,35 @@
 import { type ExpandedStudy, expandStudy } from '@isthmus/study'
 import { UserError } from '@isthmus/tensor'
-import { loadStudy } from './load-study.ts'
+import { loadStudies } from './load-study.ts'
 
 /** What a study's own file says of it. */
 export interface StudyFile {
   readonly title: string
+  /** The figures that its report shows; all where it does not say. */
+  readonly figures: readonly string[] | undefined
   /** The study without any `--set`. */
   readonly study: ExpandedStudy
 }
 
-/** Read a study's file; `undefined` where there is none by that name any more, or it cannot be read. */
-export async function studyFile(name: string): Promise<StudyFile | undefined> {
+/** What is to be reported under a name. */
+export interface StudiesOfName {
+  /** Of a collection. */
+  readonly title?: string
+  /** Studies as the results name them; `file` is missing where there is none any more, or it cannot be read. */
+  readonly studies: readonly { readonly study: string; readonly file: StudyFile | undefined }[]
+}
+
+/** The study, or the studies of a collection, that a name stands for: in a file, or only in the results. */
+export async function studiesOfName(name: string): Promise<StudiesOfName> {
   try {
-    const { definition, file } = await loadStudy(name)
-    return { title: definition.title, study: expandStudy(definition, file) }
+    const { title, studies } = await loadStudies(name)
+    const read = studies.map(({ definition, file }) => {
+      const { title, figures } = definition
+      return { study: definition.name, file: { title, figures, study: expandStudy(definition, file) } }
+    })
+    return read.length > 1 ? { title, studies: read } : { studies: read }
   } catch (error) {
-    if (error instanceof UserError) return undefined
+    if (error instanceof UserError) return { studies: [{ study: name, file: undefined }] }
     throw error
   }
 }

@@ -1,7 +1,7 @@
-import { type DrawnFigure, type FigureRequest, figures } from '@isthmus/figures'
+import { type DrawnFigure, type FigureRequest, figureNamed, figures } from '@isthmus/figures'
 import { type LeaderboardRow, leaderboard, type PublishedRow, published, type Results } from '@isthmus/results'
 import { UserError } from '@isthmus/tensor'
-import { studyCommand, studyFile } from './study-command.ts'
+import { type StudiesOfName, studyCommand } from './study-command.ts'
 
 /** Everything that a report says of one study. */
 export interface StudyReport {
@@ -69,7 +69,7 @@ export interface ReportedFigure {
  */
 export async function studyReport(
   results: Results,
-  study: string,
+  { study, file }: StudiesOfName['studies'][number],
   tensors: FigureRequest['tensors'],
 ): Promise<StudyReport> {
   const board = await leaderboard(results, { study })
@@ -80,7 +80,6 @@ export async function studyReport(
     [study],
   )
   const settings = [JSON.parse(run!.settings)].flat() as StudyReport['settings']
-  const file = await studyFile(study)
   return {
     study,
     title: file?.title ?? study,
@@ -92,14 +91,18 @@ export async function studyReport(
     published: await published(results, study),
     order: await orderOf(results, study),
     gate: await gateOf(results, study),
-    ...(await drawAll({ results, study, ...(tensors === undefined ? {} : { tensors }) })),
+    ...(await drawAll(file?.figures, { results, study, ...(tensors === undefined ? {} : { tensors }) })),
   }
 }
 
-async function drawAll(request: FigureRequest): Promise<Pick<StudyReport, 'figures' | 'missing'>> {
+/** Draw the figures that a study names, or all that there are. */
+async function drawAll(
+  names: readonly string[] | undefined,
+  request: FigureRequest,
+): Promise<Pick<StudyReport, 'figures' | 'missing'>> {
   const drawn: ReportedFigure[] = []
   const missing: string[] = []
-  for (const figure of figures) {
+  for (const figure of names?.map(figureNamed) ?? figures) {
     try {
       drawn.push({ name: figure.name, drawn: await figure.draw(request) })
     } catch (error) {

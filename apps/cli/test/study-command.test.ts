@@ -8,7 +8,7 @@ const definition = defineStudy({
   seeds: [1, 2, 3],
   alignment: { fraction: sweep([0.1, 1]) },
 })
-const file: StudyFile = { title: definition.title, study: expandStudy(definition, 'text') }
+const file: StudyFile = { title: definition.title, figures: undefined, study: expandStudy(definition, 'text') }
 
 const settingsOf = (assignments: readonly string[]) =>
   expandStudy(overrideSettings(definition, assignments), 'text').variants.map(({ settings }) => settings)

@@ -26,6 +26,7 @@ export {
   type OperationDefinition,
   one,
 } from './operation.ts'
+export { type GraphPlan, type PlannedNode, planGraph } from './plan-graph.ts'
 export { type ProcessPoolOptions, processPoolExecutor } from './process-pool-executor.ts'
 export { type RunOptions, run } from './run.ts'
 export type { NodeFailure, RunCounts, RunEvent, RunResult, SkippedNode } from './run-event.ts'

@@ -18,6 +18,8 @@ export interface StudyDefinition extends Sweepable<StudySettings> {
   readonly name: string
   /** One line: what is compared, on what. */
   readonly title: string
+  /** The figures that its report shows, by name. Default: all that can be drawn of its results. */
+  readonly figures?: readonly string[]
 }
 
 /** Define a study. The definition is data: it is checked when it is planned, where defaults and sweeps are filled in.
@@ -31,6 +33,20 @@ export interface StudyDefinition extends Sweepable<StudySettings> {
  */
 export function defineStudy(definition: StudyDefinition): StudyDefinition {
   return definition
+}
+
+/** Several studies that are run, and reported, as one: what they share is computed once. */
+export interface StudyCollection {
+  readonly name: string
+  /** One line: what the studies are together. */
+  readonly title: string
+  /** Names of studies under the same `experiments/`, in the order of the report. */
+  readonly studies: readonly string[]
+}
+
+/** Define a collection, as `study.ts` of a folder of its own: `isthmus run paper` runs all of `paper`'s studies. */
+export function defineCollection(collection: StudyCollection): StudyCollection {
+  return collection
 }
 
 /** Sweep a setting over values. */

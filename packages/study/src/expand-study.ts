@@ -24,7 +24,7 @@ export interface ExpandedStudy {
  *  @throws {UserError} naming the setting that is unknown, has a wrong value, or contradicts another.
  */
 export function expandStudy(definition: StudyDefinition, where: string): ExpandedStudy {
-  const { name, title, ...rest } = definition as StudyDefinition & Readonly<Record<string, unknown>>
+  const { name, title, figures: _, ...rest } = definition as StudyDefinition & Readonly<Record<string, unknown>>
   for (const [field, value] of Object.entries({ name, title })) {
     if (typeof value !== 'string' || value === '') {
       throw new UserError(`${where}: ${field} must be a text, found ${JSON.stringify(value)}`)

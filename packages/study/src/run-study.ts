@@ -1,46 +1,73 @@
-import { type Digest, type Executor, type Node, type RunEvent, type RunResult, run } from '@isthmus/dataflow'
+import { type Digest, type Executor, type RunEvent, type RunResult, run } from '@isthmus/dataflow'
 import type { ResultRows } from '@isthmus/results'
 import type { ExpandedStudy } from './expand-study.ts'
+import { countForwardPasses, type ForwardPasses } from './forward-passes.ts'
 import type { PlanContext } from './plan-alignment.ts'
 import { planStudy, type StudyPlan } from './plan-study.ts'
 import { type FinishedNode, studyRows } from './study-rows.ts'
 
-/** How a study is run. */
-export interface RunStudyOptions extends Omit<PlanContext, 'compute'> {
+/** How studies are run. */
+export interface RunStudiesOptions extends Pick<PlanContext, 'cache'> {
   readonly executor: Executor
   readonly version: string
   readonly signal?: AbortSignal
   readonly onEvent?: (event: RunEvent) => void
 }
 
-/** What a run of a study came to. */
-export interface StudyRun {
-  readonly plan: StudyPlan
-  readonly result: RunResult
-  readonly rows: ResultRows
+/** A study, and how the paths of its settings become paths of this machine. */
+export interface PlacedStudy extends Pick<PlanContext, 'resolvePath'> {
+  readonly study: ExpandedStudy
 }
 
-/** Plan a study, compute what is not in the cache, and give the rows to record.
+/** What a run of studies came to. */
+export interface StudiesRun {
+  readonly plans: readonly StudyPlan[]
+  readonly result: RunResult
+  readonly rows: ResultRows
+  readonly forwardPasses: ForwardPasses
+}
+
+/** Plan studies, compute as one graph what is not in the cache, and give the rows to record.
  *
  *  Returns also when nodes failed or the run was interrupted: the rows are those of what has finished.
- *  @throws {UserError} when the study cannot be planned.
+ *  @throws {UserError} when a study cannot be planned.
  */
-export async function runStudy(study: ExpandedStudy, options: RunStudyOptions): Promise<StudyRun> {
-  const { cache, executor, resolvePath, signal, onEvent, version } = options
+export async function runStudies(studies: readonly PlacedStudy[], options: RunStudiesOptions): Promise<StudiesRun> {
+  const { cache, executor, signal, onEvent, version } = options
   const startedAt = new Date().toISOString()
-  const plan = await planStudy(study, { cache, resolvePath, compute: computeNow(options) })
-  const finished = new Map<Digest, FinishedNode & { readonly node: Node }>()
-  const result = await run(plan.targets, {
-    cache,
-    executor,
-    ...(signal === undefined ? {} : { signal }),
-    onEvent(event) {
-      if (event.type === 'finished') finished.set(event.node.identity, event)
-      onEvent?.(event)
+  const plans: StudyPlan[] = []
+  for (const { study, resolvePath } of studies) {
+    plans.push(await planStudy(study, { cache, resolvePath, compute: computeNow(options) }))
+  }
+  const finished = new Map<Digest, FinishedNode>()
+  const result = await run(
+    plans.flatMap(({ targets }) => targets),
+    {
+      cache,
+      executor,
+      ...(signal === undefined ? {} : { signal }),
+      onEvent(event) {
+        if (event.type === 'finished') finished.set(event.node.identity, event)
+        onEvent?.(event)
+      },
     },
-  })
-  const recorded = { plan, result, finished, startedAt, finishedAt: new Date().toISOString(), version }
-  return { plan, result, rows: studyRows(recorded) }
+  )
+  const finishedAt = new Date().toISOString()
+  const rows = plans.map((plan) => studyRows({ plan, result, finished, startedAt, finishedAt, version }))
+  return { plans, result, rows: joinRows(rows), forwardPasses: countForwardPasses(plans) }
+}
+
+/** Rows have keys, so what several studies share may be recorded by each. */
+function joinRows(rows: readonly ResultRows[]): ResultRows {
+  const join = <Row>(of: (one: ResultRows) => readonly Row[] | undefined) => rows.flatMap((one) => of(one) ?? [])
+  return {
+    studyRuns: join(({ studyRuns }) => studyRuns),
+    models: join(({ models }) => models),
+    alignments: join(({ alignments }) => alignments),
+    correlations: join(({ correlations }) => correlations),
+    curvePoints: join(({ curvePoints }) => curvePoints),
+    artifacts: join(({ artifacts }) => artifacts),
+  }
 }
 
 /** Compute a node that a plan depends on, on a cache and executor. */
@@ -48,7 +75,7 @@ export function computeNow({
   cache,
   executor,
   signal,
-}: Pick<RunStudyOptions, 'cache' | 'executor' | 'signal'>): PlanContext['compute'] {
+}: Pick<RunStudiesOptions, 'cache' | 'executor' | 'signal'>): PlanContext['compute'] {
   return async (node) => {
     const result = await run([node], { cache, executor, ...(signal === undefined ? {} : { signal }) })
     return result.artifact(node).value

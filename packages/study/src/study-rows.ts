@@ -8,22 +8,26 @@ import type {
   ResultRows,
   StudyRunRow,
 } from '@isthmus/results'
+import { nodesOf } from './forward-passes.ts'
 import type { StudyModel } from './open-models.ts'
 import type { PlannedCurve, StudyPlan } from './plan-study.ts'
 
 /** What a run said of one node when it finished. */
 export interface FinishedNode {
+  readonly node: Node
   readonly key: Digest
   readonly digest: Digest
+  readonly cached: boolean
   readonly seconds: number
 }
 
-/** A run of a study, to be recorded. */
+/** A run of a study, by itself or among others, to be recorded. */
 export interface RecordedRun {
   readonly plan: StudyPlan
+  /** Of all that ran. */
   readonly result: RunResult
-  /** Every finished node by its identity. */
-  readonly finished: ReadonlyMap<Digest, FinishedNode & { readonly node: Node }>
+  /** Every finished node of the run by its identity. */
+  readonly finished: ReadonlyMap<Digest, FinishedNode>
   readonly startedAt: string
   readonly finishedAt: string
   /** The version of isthmus. */
@@ -37,6 +41,8 @@ export interface RecordedRun {
  */
 export function studyRows(recorded: RecordedRun): ResultRows {
   const { plan, finished } = recorded
+  const nodes = nodesOf(plan.targets)
+  const own = nodes.flatMap(({ identity }) => finished.get(identity) ?? [])
   const run = runDigest(plan)
   const curves = plan.curves.filter((curve) => finished.has(curve.gate.identity))
   const correlations = new Map<string, CorrelationRow>()
@@ -45,12 +51,12 @@ export function studyRows(recorded: RecordedRun): ResultRows {
       correlations.set(`${row.alignment} ${row.site} ${row.layer}`, row)
   }
   return {
-    studyRuns: [studyRunRow(recorded, run)],
+    studyRuns: [studyRunRow(recorded, run, nodes)],
     models: plan.models.map(modelRow),
     alignments: curves.map((curve) => alignmentRow(curve, recorded, run)),
     correlations: [...correlations.values()],
     curvePoints: curves.flatMap((curve) => curvePointRows(curve, recorded, run)),
-    artifacts: [...finished.values()].map((node) => artifactRow(node, finished)),
+    artifacts: own.map((node) => artifactRow(node, finished)),
   }
 }
 
@@ -62,17 +68,24 @@ function runDigest({ study }: StudyPlan): string {
   } as unknown as Json)
 }
 
-function studyRunRow({ plan, result, startedAt, finishedAt, version }: RecordedRun, run: string): StudyRunRow {
-  const { ran, cached, failed, skipped } = result.counts
+function studyRunRow(
+  { plan, result, finished, startedAt, finishedAt, version }: RecordedRun,
+  run: string,
+  nodes: readonly Node[],
+): StudyRunRow {
+  const own = nodes.flatMap(({ identity }) => finished.get(identity) ?? [])
+  const cached = own.filter((node) => node.cached).length
+  const identities = new Set(nodes.map(({ identity }) => identity))
+  const failed = [...result.failures, ...result.skipped].filter(({ node }) => identities.has(node.identity)).length
   return {
     study: plan.study.name,
     run,
     startedAt,
     finishedAt: result.interrupted ? null : finishedAt,
     settings: plan.study.variants.map(({ settings }) => settings) as unknown as StudyRunRow['settings'],
-    nodesRan: ran,
+    nodesRan: own.length - cached,
     nodesCached: cached,
-    nodesFailed: failed + skipped,
+    nodesFailed: failed,
     seconds: result.seconds,
     version,
   }
@@ -136,10 +149,7 @@ function curvePointRows(curve: PlannedCurve, recorded: RecordedRun, run: string)
     })
 }
 
-function artifactRow(
-  { node, key, digest, seconds }: FinishedNode & { readonly node: Node },
-  finished: RecordedRun['finished'],
-): ArtifactRow {
+function artifactRow({ node, key, digest, seconds }: FinishedNode, finished: RecordedRun['finished']): ArtifactRow {
   const digestOf = (input: NodeInput) =>
     input.kind === 'source' ? input.artifact.digest : finished.get(input.identity)!.digest
   const inputs = Object.entries(node.inputs).map(([name, input]) => [

@@ -1,7 +1,7 @@
-import { describeExplanation, explain } from '@isthmus/dataflow'
+import { describeExplanation, explain, type Node } from '@isthmus/dataflow'
 import { computeNow, planStudy } from '@isthmus/study'
 import { formatRows } from '../format-rows.ts'
-import { readStudy } from '../read-study.ts'
+import { readStudies } from '../read-study.ts'
 import { openSession } from '../session.ts'
 
 /** `isthmus plan`: what a run would compute. Tokenises the text if that is not cached: the plan depends on its size. */
@@ -9,11 +9,14 @@ export async function planCommand(
   name: string,
   options: { readonly set: readonly string[]; readonly explain?: boolean; readonly json?: boolean },
 ): Promise<void> {
-  const { study, resolvePath } = await readStudy(name, options.set)
+  const { studies } = await readStudies(name, options.set)
   await using session = await openSession()
   const { cache } = session
-  const plan = await planStudy(study, { cache, resolvePath, compute: computeNow(session) })
-  const explanations = await explain(plan.targets, { cache })
+  const targets: Node[] = []
+  for (const { study, resolvePath } of studies) {
+    targets.push(...(await planStudy(study, { cache, resolvePath, compute: computeNow(session) })).targets)
+  }
+  const explanations = await explain(targets, { cache })
   const steps = explanations.map((explanation) => ({
     operation: explanation.node.operation.id,
     label: explanation.node.label,
@@ -21,7 +24,7 @@ export async function planCommand(
     why: describeExplanation(explanation),
   }))
   if (options.json === true) {
-    process.stdout.write(`${JSON.stringify({ study: study.name, steps }, null, 2)}\n`)
+    process.stdout.write(`${JSON.stringify({ study: name, steps }, null, 2)}\n`)
     return
   }
   if (options.explain === true) {

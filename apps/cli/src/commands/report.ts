@@ -4,22 +4,28 @@ import { cachedTensors } from '../cached-tensors.ts'
 import { isthmusHome } from '../home.ts'
 import { figureFile, reportPage } from '../report-page.ts'
 import { ingestWaiting } from '../spool.ts'
+import { type StudiesOfName, studiesOfName } from '../study-command.ts'
 import { type StudyReport, studyReport } from '../study-report.ts'
 import { writeWholeFolder } from '../write-whole-folder.ts'
 
 /** `isthmus report`: one page of studies with their tables and figures, and each figure as a file. */
-export async function reportCommand(studies: readonly string[], options: { readonly out: string }): Promise<void> {
+export async function reportCommand(names: readonly string[], options: { readonly out: string }): Promise<void> {
   await ingestWaiting()
-  const reports = await readReports([...new Set(studies)])
-  const files = new Map([['index.html', reportPage(reports, packageJson.version)]])
+  const named = await Promise.all(names.map(studiesOfName))
+  const studies = new Map(named.flatMap(({ studies }) => studies).map((one) => [one.study, one]))
+  const reports = await readReports([...studies.values()])
+  const title = names.length === 1 ? named[0]!.title : undefined
+  const files = new Map([['index.html', reportPage(reports, packageJson.version, title)]])
   for (const { study, figures } of reports) {
     for (const { name, drawn } of figures) files.set(figureFile(study, name), drawn.svg)
   }
   await writeWholeFolder(options.out, files)
-  process.stdout.write(`${options.out}: index.html and ${files.size - 1} figures of ${studies.join(', ')}\n`)
+  process.stdout.write(
+    `${options.out}: index.html and ${files.size - 1} figures of ${[...studies.keys()].join(', ')}\n`,
+  )
 }
 
-async function readReports(studies: readonly string[]): Promise<StudyReport[]> {
+async function readReports(studies: StudiesOfName['studies']): Promise<StudyReport[]> {
   const home = isthmusHome()
   const results = await openResults(home.results, { readOnly: true })
   try {

@@ -19,3 +19,11 @@ export const studyOperations = [
   modelLoss,
   interpolatedLoss,
 ] as unknown as readonly AnyOperation[]
+
+/** How often each operation runs a model over a whole text. */
+export const textPasses: ReadonlyMap<string, number> = new Map([
+  [capture.id, 1],
+  [correlateStreamed.id, 2],
+  [modelLoss.id, 1],
+  [interpolatedLoss.id, 1],
+])
