@@ -71,18 +71,23 @@ program
 
 program
   .command('merge')
-  .description('align B to A, average the two, and write a Hugging Face folder')
-  .argument('<a>', 'folder of the reference model')
-  .argument('<b>', 'folder of the model that is permuted')
+  .description('align models to the first, average them, and write a Hugging Face folder')
+  .argument('<models...>', 'folders of the reference model A, and of B, C, … that are permuted')
   .requiredOption('--out <folder>', 'where the merged model goes')
   .option('--align <books>', 'folder of text, {genre}/{book}.txt, on which features are matched')
   .option('--method <method>', 'vanilla, ffn, head-perm, …', 'head-perm')
-  .option('--permutations <file>', 'apply permutations that an earlier merge wrote, instead of --align and --method')
-  .option('--lambda <number>', 'weight of A, from 0 (B) to 1 (A)', '0.5')
+  .option(
+    '--permutations <file...>',
+    'apply alignments from files, one for each of B, C, …, instead of --align and --method',
+  )
+  .option(
+    '--lambda <weights>',
+    'weight of A, from 0 (B) to 1 (A); or one for each model, 0.5,0.25,0.25 (default: equal)',
+  )
   .option('--set <setting=value>', 'change a setting of the alignment, as for run', collect, [])
   .option('--overwrite', 'replace a model that is in the folder')
   .option('--json', 'print one JSON document')
-  .action(async (a, b, options) => (await import('./commands/merge.ts')).mergeCommand(a, b, options))
+  .action(async (models, options) => (await import('./commands/merge.ts')).mergeCommand(models, options))
 
 program
   .command('align')
@@ -95,6 +100,16 @@ program
   .option('--set <setting=value>', 'change a setting of the alignment, as for run', collect, [])
   .option('--json', 'print one JSON document')
   .action(async (a, b, options) => (await import('./commands/align.ts')).alignCommand(a, b, options))
+
+program
+  .command('apply')
+  .description('move a model by permutations from a file, and write it as a Hugging Face folder')
+  .argument('<permutations>', 'what align, or a merge, wrote')
+  .argument('<model>', 'folder of the model that is permuted')
+  .requiredOption('--out <folder>', 'where the moved model goes')
+  .option('--overwrite', 'replace a model that is in the folder')
+  .option('--json', 'print one JSON document')
+  .action(async (file, model, options) => (await import('./commands/apply.ts')).applyCommand(file, model, options))
 
 const models = program.command('models').description('look at checkpoints')
 models

@@ -84,7 +84,7 @@ describe('what the user reads', () => {
   it('of an unknown study, command and option', async () => {
     expect((await isthmus(home(), 'run', 'nonsense')).stderr).toBe(
       "isthmus: there is no study 'nonsense': it would be experiments/nonsense/study.ts; there are attention-heads, " +
-        'components, convergent-learning, data-amount, quickstart, residual-stream\n',
+        'components, convergent-learning, data-amount, paper, quickstart, residual-stream\n',
     )
     for (const wrong of [['fly'], ['run'], ['run', 'quickstart', '--speed', 'warp']]) {
       expect((await isthmus(home(), ...wrong)).code).toBe(2)

@@ -80,7 +80,7 @@ describe('isthmus merge', () => {
     const align = ['--align', 'datasets/books', '--set', 'alignment.fraction=0.002', '--method', 'ffn']
     const { code, stdout } = await isthmus(home, 'merge', a, b, ...align, '--lambda', '0.25', '--out', first)
     expect(code).toBe(0)
-    expect(stdout).toMatch(/0\.25 seed-1 \+ 0\.75 seed-2 by ffn; function of B kept/)
+    expect(stdout).toMatch(/0\.25 seed-1 \+ 0\.75 seed-2 by ffn; function of seed-2 kept/)
     expect(readFileSync(join(first, 'README.md'), 'utf8')).toContain('chosen by **ffn**')
     const file = join(first, 'permutations.safetensors')
     const aligned = join(home, 'aligned.safetensors')
@@ -88,7 +88,8 @@ describe('isthmus merge', () => {
       /by ffn; function of seed-2 kept\n$/,
     )
     expect(sameBytes(aligned, file)).toBe(true)
-    await isthmus(home, 'merge', a, b, '--permutations', file, '--lambda', '0.25', '--out', again)
+    const third = await isthmus(home, 'merge', a, b, '--permutations', file, '--lambda', '0.25', '--out', again)
+    expect(third.stdout).toMatch(/by ffn; function of seed-2 kept \(logits moved by \d\.\de-[56]\)\n$/)
     expect(sameBytes(join(again, 'model.safetensors'), join(first, 'model.safetensors'))).toBe(true)
     const { stdout: inspected } = await isthmus(home, 'models', 'inspect', first, '--json')
     expect(JSON.parse(inspected)).toMatchObject({
@@ -103,12 +104,73 @@ describe('isthmus merge', () => {
     const align = ['--align', 'datasets/books', '--set', 'alignment.fraction=0.002']
     const folder = ['--out', join(home, 'residual')]
     const exact = await isthmus(home, 'merge', a, b, ...align, '--method', 'residual/first', '--lambda', '0', ...folder)
-    expect(exact.stdout).toMatch(/by residual\/first; function of B kept/)
+    expect(exact.stdout).toMatch(/by residual\/first; function of seed-2 kept/)
     const untied = await isthmus(home, 'merge', a, b, ...align, '--method', 'residual/first/untied', ...folder)
     expect(untied.code).toBe(2)
     expect(untied.stderr).toMatch(
       /isthmus: residual\/first\/untied unties the decoder from the embeddings, which the merged folder could not hold: choose the method without its last option, \/untied, and the decoder is carried along\n$/,
     )
+  })
+
+  it('merges several models into the space of the first, by a weight each', async () => {
+    const models = [a, b, 'datasets/models/seed-3']
+    const out = join(home, 'three')
+    const align = ['--align', 'datasets/books', '--set', 'alignment.fraction=0.002', '--method', 'ffn']
+    const { stdout, stderr } = await isthmus(
+      home,
+      'merge',
+      ...models,
+      ...align,
+      '--lambda',
+      '0.5,0.25,0.25',
+      '--out',
+      out,
+    )
+    expect(stderr).not.toContain('isthmus:')
+    expect(stdout).toMatch(/0\.5 seed-1 \+ 0\.25 seed-2 \+ 0\.25 seed-3 by ffn; function of seed-2 kept .*seed-3 kept/)
+    const files = [join(out, 'permutations-B.safetensors'), join(out, 'permutations-C.safetensors')]
+    const again = join(home, 'three-again')
+    const apply = ['--permutations', ...files, '--lambda', '0.5,0.25,0.25', '--out', again]
+    expect((await isthmus(home, 'merge', ...models, ...apply)).code).toBe(0)
+    expect(sameBytes(join(again, 'model.safetensors'), join(out, 'model.safetensors'))).toBe(true)
+    expect(readFileSync(join(out, 'README.md'), 'utf8')).toContain('θ = 0.5 · θ_A + 0.25 · π_B(θ_B) + 0.25 · π_C(θ_C)')
+    const few = await isthmus(home, 'merge', ...models, '--method', 'vanilla', '--lambda', '0.5', '--out', again)
+    expect(few.code).toBe(2)
+    expect(few.stderr).toBe(
+      'isthmus: --lambda 0.5 has 1 weights, but there are 3 models: give one each, 0.5,0.25,0.25\n',
+    )
+  })
+
+  it('applies an alignment to a model, and says so when it was made for another', async () => {
+    const file = join(home, 'first.safetensors')
+    const align = ['--align', 'datasets/books', '--set', 'alignment.fraction=0.002', '--method', 'residual/first+ffn']
+    expect((await isthmus(home, 'align', a, b, ...align, '--out', file)).code).toBe(0)
+    const out = join(home, 'applied')
+    const { stdout, stderr } = await isthmus(home, 'apply', file, b, '--out', out)
+    expect(stderr).not.toContain('was made for')
+    expect(stdout).toMatch(
+      /applied: seed-2 moved by ffn\+residual\/first; its function is kept \(logits moved by \d\.\de-[56]\)\n$/,
+    )
+    expect(sameBytes(join(out, 'permutations.safetensors'), file)).toBe(true)
+    const whole = await isthmus(
+      home,
+      'merge',
+      a,
+      b,
+      '--permutations',
+      file,
+      '--lambda',
+      '0',
+      '--out',
+      join(home, 'zero'),
+    )
+    expect(whole.code).toBe(0)
+    expect(sameBytes(join(out, 'model.safetensors'), join(home, 'zero', 'model.safetensors'))).toBe(true)
+    const other = await isthmus(home, 'apply', file, a, '--out', join(home, 'other'))
+    expect(other.stderr).toMatch(
+      /first\.safetensors was made for a model of digest [0-9a-f]{64}; seed-1 is another one\n/,
+    )
+    expect(other.code).toBe(0)
   })
 
   it('does not overwrite a model unless told to', async () => {

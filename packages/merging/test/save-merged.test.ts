@@ -12,7 +12,7 @@ import {
   UserError,
 } from '@isthmus/tensor'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type MergedModel, type ParameterReader, saveMerged } from '../src/index.ts'
+import { type MergedModel, type ParameterReader, saveMerged, type WeightedModel } from '../src/index.ts'
 import { saveSmallBert, smallConfig } from './small-bert.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
@@ -22,31 +22,40 @@ async function open(directory: string): Promise<Checkpoint> {
   return checkpoint
 }
 
-/** Two random models, and what is needed to merge them as they are. */
-async function pair(): Promise<MergedModel> {
+function weighted(checkpoint: Checkpoint, weight: number, read?: ParameterReader): WeightedModel {
+  return { checkpoint, read: read ?? ((name) => checkpoint.read(name)), weight }
+}
+
+/** λ A + (1 − λ) B. */
+function interpolated(a: Checkpoint, b: Checkpoint, lambda: number, aligned?: ParameterReader): MergedModel {
+  return { models: [weighted(a, lambda), weighted(b, 1 - lambda, aligned)], files: {}, overwrite: false }
+}
+
+/** Two random models. */
+async function pair(): Promise<{ a: Checkpoint; b: Checkpoint }> {
   const folder = await temporaryFolder()
   await saveSmallBert(join(folder, 'a'), smallConfig, 1)
   await saveSmallBert(join(folder, 'b'), smallConfig, 2)
-  const [a, b] = [await open(join(folder, 'a')), await open(join(folder, 'b'))]
-  return { a, b, aligned: (name) => b.read(name), lambda: 0.25, files: {}, overwrite: false }
+  return { a: await open(join(folder, 'a')), b: await open(join(folder, 'b')) }
 }
 
 describe('saveMerged', () => {
   it('writes a folder that opens, with A’s config and the average of every tensor', async () => {
-    const merged = await pair()
+    const models = await pair()
+    const merged = interpolated(models.a, models.b, 0.25)
     const directory = join(await temporaryFolder(), 'merged')
     const progress: string[] = []
     const onTensor = (done: number, total: number) => progress.push(`${done}/${total}`)
     await saveMerged(directory, { ...merged, files: { 'README.md': { content: '# Merged\n' } }, onTensor })
     const checkpoint = await open(directory)
     expect(checkpoint.config).toEqual(smallConfig)
-    expect([...checkpoint.tensors.keys()].sort()).toEqual([...merged.a.tensors.keys()].sort())
+    expect([...checkpoint.tensors.keys()].sort()).toEqual([...models.a.tensors.keys()].sort())
     for (const name of checkpoint.tensors.keys()) {
-      const [a, b] = [await merged.a.read(name), await merged.b.read(name)]
+      const [a, b] = [await models.a.read(name), await models.b.read(name)]
       const average = a.data.map((value, i) => 0.25 * value + 0.75 * b.data[i]!)
       expect(await checkpoint.read(name), name).toEqual({ shape: a.shape, data: average })
     }
-    const total = merged.a.tensors.size
+    const total = models.a.tensors.size
     expect(progress).toEqual(Array.from({ length: total }, (_, i) => `${i + 1}/${total}`))
     expect(await readFile(join(directory, 'README.md'), 'utf8')).toBe('# Merged\n')
   })
@@ -62,7 +71,7 @@ describe('saveMerged', () => {
       return { shape, data: data.map((value) => 3 - value) }
     }
     const directory = join(await temporaryFolder(), 'merged')
-    await saveMerged(directory, { a, b, aligned, lambda: 0.5, files: {}, overwrite: false })
+    await saveMerged(directory, interpolated(a, b, 0.5, aligned))
     const checkpoint = await open(directory)
     for (const [name, info] of checkpoint.tensors) {
       expect(info.dtype, name).toBe(dtype)
@@ -87,7 +96,7 @@ describe('saveMerged', () => {
     await save('b', -1)
     const [a, b] = [await open(join(folder, 'a')), await open(join(folder, 'b'))]
     const directory = join(folder, 'merged')
-    await saveMerged(directory, { a, b, aligned: (name) => b.read(name), lambda: 0.75, files: {}, overwrite: false })
+    await saveMerged(directory, interpolated(a, b, 0.75))
     const checkpoint = await open(directory)
     const stored = async (name: string): Promise<[DType, unknown[]]> => {
       const { dtype, data } = await checkpoint.readRaw(name)
@@ -99,57 +108,81 @@ describe('saveMerged', () => {
   })
 
   it('names a tensor that only one of the two has, and writes nothing', async () => {
-    const merged = await pair()
+    const { a, b } = await pair()
     const folder = await temporaryFolder()
     await saveSmallBert(join(folder, 'shallow'), { ...smallConfig, num_hidden_layers: 1 }, 1)
     const shallow = await open(join(folder, 'shallow'))
     const sentence = (one: string, other: string) =>
       `: it is [6] in ${one}, and missing in ${other}; both must hold the same tensors`
-    for (const models of [
-      { ...merged, b: shallow },
-      { ...merged, a: shallow },
-    ]) {
-      const attempt = saveMerged(join(folder, 'merged'), models)
+    for (const [first, second] of [
+      [a, shallow],
+      [shallow, b],
+    ] as const) {
+      const attempt = saveMerged(join(folder, 'merged'), interpolated(first, second, 0.5))
       await expect(attempt).rejects.toThrow(ShapeError)
       await expect(attempt).rejects.toThrow(/^cannot merge bert\.encoder\.layer\.1\.\S+:/)
-      await expect(attempt).rejects.toThrow(
-        sentence(merged.a === models.a ? merged.a.name : merged.b.name, shallow.name),
-      )
+      await expect(attempt).rejects.toThrow(sentence(first === a ? a.name : b.name, shallow.name))
     }
     expect(await readdir(folder)).toEqual(['shallow'])
   })
 
   it('names a tensor of another shape', async () => {
-    const merged = await pair()
+    const { a } = await pair()
     const folder = await temporaryFolder()
     await saveSmallBert(join(folder, 'wide'), { ...smallConfig, vocab_size: 12 }, 1)
     const wide = await open(join(folder, 'wide'))
-    await expect(saveMerged(join(folder, 'merged'), { ...merged, b: wide })).rejects.toThrow(
+    await expect(saveMerged(join(folder, 'merged'), interpolated(a, wide, 0.5))).rejects.toThrow(
       new ShapeError(
-        `cannot merge bert.embeddings.word_embeddings.weight: it is [11, 6] in ${merged.a.name}, and [12, 6] in ` +
+        `cannot merge bert.embeddings.word_embeddings.weight: it is [11, 6] in ${a.name}, and [12, 6] in ` +
           `${wide.name}; both must hold the same tensors`,
       ),
     )
   })
 
+  it('averages several models by their weights, and writes one by itself to the bit', async () => {
+    const { a, b } = await pair()
+    const folder = await temporaryFolder()
+    await saveSmallBert(join(folder, 'c'), smallConfig, 3)
+    const c = await open(join(folder, 'c'))
+    const rest = { files: {}, overwrite: false }
+    await saveMerged(join(folder, 'three'), {
+      models: [weighted(a, 0.5), weighted(b, 0.25), weighted(c, 0.25)],
+      ...rest,
+    })
+    await saveMerged(join(folder, 'one'), { models: [weighted(b, 1)], ...rest })
+    const [three, one] = [await open(join(folder, 'three')), await open(join(folder, 'one'))]
+    for (const name of a.tensors.keys()) {
+      const [x, y, z] = [await a.read(name), await b.read(name), await c.read(name)]
+      const mean = x.data.map((value, i) => 0.5 * value + 0.25 * y.data[i]! + 0.25 * z.data[i]!)
+      expect((await three.read(name)).data, name).toEqual(mean)
+      expect(await one.read(name), name).toEqual(y)
+    }
+  })
+
   it('replaces a folder only when asked', async () => {
-    const merged = await pair()
+    const { a, b } = await pair()
     const directory = join(await temporaryFolder(), 'merged')
-    await saveMerged(directory, merged)
+    await saveMerged(directory, interpolated(a, b, 0.25))
     const before = await readFile(join(directory, 'model.safetensors'))
-    await expect(saveMerged(directory, { ...merged, lambda: 1 })).rejects.toThrow(
+    await expect(saveMerged(directory, interpolated(a, b, 1))).rejects.toThrow(
       new CheckpointError(`${directory} holds a checkpoint already: choose another folder, or set overwrite`),
     )
     expect((await readFile(join(directory, 'model.safetensors'))).equals(before)).toBe(true)
-    await saveMerged(directory, { ...merged, lambda: 1, overwrite: true })
+    await saveMerged(directory, { ...interpolated(a, b, 1), overwrite: true })
     expect((await readFile(join(directory, 'model.safetensors'))).equals(before)).toBe(false)
   })
 
-  it('refuses a λ outside of [0, 1]', async () => {
-    const merged = await pair()
-    const directory = join(await temporaryFolder(), 'merged')
-    await expect(saveMerged(directory, { ...merged, lambda: 2 })).rejects.toThrow(
-      new UserError('λ must be between 0 (model B) and 1 (model A), found 2'),
+  it.each([
+    [[2, -1], '2 + -1 = 1'],
+    [[0.5, 0.4], '0.5 + 0.4 = 0.9'],
+    [[Number.NaN, 1], 'NaN + 1 = NaN'],
+  ])('refuses weights %j', async ([first, second], sum) => {
+    const { a, b } = await pair()
+    const models = [weighted(a, first!), weighted(b, second!)] as const
+    await expect(
+      saveMerged(join(await temporaryFolder(), 'merged'), { models: [...models], files: {}, overwrite: false }),
+    ).rejects.toThrow(
+      new UserError(`the weights of a merge must be at least 0 and sum to 1, but ${sum}: give one a model`),
     )
   })
 })

@@ -12,3 +12,4 @@ export {
   permuteAxis,
 } from './permutation.ts'
 export { elementCount, type NumericArray, type Tensor, tensor } from './tensor.ts'
+export { weightedMean } from './weighted-mean.ts'

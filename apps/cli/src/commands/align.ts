@@ -1,11 +1,10 @@
-import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { writeFileAtomically } from '@isthmus/checkpoint'
 import { openModels, type StudyModel } from '@isthmus/study'
-import { type AlignOptions, alignPair } from '../align-pair.ts'
+import { type AlignOptions, alignModels } from '../align-models.ts'
+import { savePermutations } from '../save-permutations.ts'
 import { openSession } from '../session.ts'
 
-/** `isthmus align`: the permutations of B into A's space, as a file that `isthmus merge --permutations` applies. */
+/** `isthmus align`: the permutations of B into A's space, as a file that `apply` and `merge --permutations` read. */
 export async function alignCommand(
   folderA: string,
   folderB: string,
@@ -13,8 +12,9 @@ export async function alignCommand(
 ): Promise<void> {
   await using session = await openSession()
   const [a, b] = (await openModels(session.cache, [resolve(folderA), resolve(folderB)])) as [StudyModel, StudyModel]
-  const { method, permutations, symmetry, maxAbsLogitDifference } = await alignPair(a, b, options, session)
-  await writeFileAtomically(options.out, async (file) => file.writeFile(await readFile(permutations)))
+  const [aligned] = await alignModels(a, [b], options, session)
+  const { method, symmetry, maxAbsLogitDifference } = aligned!
+  await savePermutations(options.out, a, aligned!)
   const report = { out: options.out, method, symmetry, maxAbsLogitDifference }
   process.stdout.write(
     options.json === true

@@ -1,94 +1,115 @@
-import { basename, resolve } from 'node:path'
-import { alignmentKeepsFunction, decoderOf } from '@isthmus/alignment'
-import { Checkpoint, type FileToSave } from '@isthmus/checkpoint'
-import { applyAlignment, assertLambda, readAlignment, saveMerged } from '@isthmus/merging'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { FileToSave } from '@isthmus/checkpoint'
+import { assertLambda, assertWeights } from '@isthmus/merging'
 import { openModels, type StudyModel } from '@isthmus/study'
-import { isIdentity, UserError } from '@isthmus/tensor'
-import { type AlignOptions, alignPair } from '../align-pair.ts'
-import { type AlignedPair, type Merge, modelCard } from '../model-card.ts'
-import { openSession } from '../session.ts'
+import { UserError } from '@isthmus/tensor'
+import { type AlignedModel, type AlignOptions, alignedByFile, alignModels } from '../align-models.ts'
+import { type Merge, modelCard, permutationsFile } from '../model-card.ts'
+import { saveModels } from '../save-models.ts'
+import { savePermutations } from '../save-permutations.ts'
+import { openSession, type Session } from '../session.ts'
 
 interface MergeOptions extends AlignOptions {
   readonly out: string
-  readonly permutations?: string
-  readonly lambda: string
+  readonly permutations?: readonly string[]
+  readonly lambda?: string
   readonly overwrite?: boolean
   readonly json?: boolean
 }
 
-/** `isthmus merge`: align B to A, average, write a Hugging Face folder with a model card and the permutations. */
-export async function mergeCommand(folderA: string, folderB: string, options: MergeOptions): Promise<void> {
-  const lambda = Number(options.lambda)
-  assertLambda(lambda)
+/** `isthmus merge`: align models to the first, average, write a Hugging Face folder with a model card and the permutations. */
+export async function mergeCommand(folders: readonly string[], options: MergeOptions): Promise<void> {
+  if (folders.length < 2) throw new UserError(`merging needs at least 2 folders of models, found ${folders.length}`)
+  const weights = mergeWeights(options.lambda, folders.length)
   await using session = await openSession()
-  const [a, b] = (await openModels(session.cache, [resolve(folderA), resolve(folderB)])) as [StudyModel, StudyModel]
-  const chosen =
-    options.permutations === undefined
-      ? await alignPair(a, b, options, session)
-      : await applyFile(b, options.permutations)
-  assertSavable(chosen)
-  const merge: Merge = { a, b, lambda, ...chosen }
-  await writeFolder(merge, options)
-  const { symmetry, maxAbsLogitDifference } = merge
-  if (options.json === true) {
-    const report = { out: options.out, method: merge.method, lambda, symmetry, maxAbsLogitDifference }
-    process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
-  } else {
-    const moved =
-      maxAbsLogitDifference === null ? '' : ` (logits of B moved by ${maxAbsLogitDifference.toExponential(1)})`
-    process.stdout.write(
-      `${options.out}: ${lambda} ${a.name} + ${1 - lambda} ${b.name} by ${merge.method}; function of B ${symmetry}${moved}\n`,
+  const [reference, ...others] = (await openModels(
+    session.cache,
+    folders.map((folder) => resolve(folder)),
+  )) as [StudyModel, ...StudyModel[]]
+  const aligned = await alignOthers(reference, others, options, session)
+  const [weight, ...rest] = weights as [number, ...number[]]
+  const merge: Merge = { reference, weight, others: aligned.map((one, index) => ({ ...one, weight: rest[index]! })) }
+  await writeMerge(merge, options)
+  process.stdout.write(
+    options.json === true ? `${JSON.stringify(report(merge, options), null, 2)}\n` : told(merge, options),
+  )
+}
+
+/** Weights of all models from `--lambda`: one for each, or of two the first's; equal ones where it is not given. */
+function mergeWeights(lambda: string | undefined, count: number): number[] {
+  if (lambda === undefined) return Array.from({ length: count }, () => 1 / count)
+  const weights = lambda.split(',').map((text) => (text.trim() === '' ? Number.NaN : Number(text)))
+  if (weights.length === 1 && count === 2) {
+    assertLambda(weights[0]!)
+    return [weights[0]!, 1 - weights[0]!]
+  }
+  if (weights.length !== count) {
+    throw new UserError(
+      `--lambda ${lambda} has ${weights.length} weights, but there are ${count} models: give one each, 0.5,0.25,0.25`,
     )
   }
+  assertWeights(weights)
+  return weights
 }
 
-async function applyFile(b: StudyModel, path: string): Promise<AlignedPair> {
-  const alignment = await readAlignment(resolve(path))
-  const verdict = alignmentKeepsFunction(b.graph, alignment)
+async function alignOthers(
+  reference: StudyModel,
+  others: readonly StudyModel[],
+  options: MergeOptions,
+  session: Session,
+): Promise<AlignedModel[]> {
+  const files = options.permutations
+  if (files === undefined) return alignModels(reference, others, options, session)
+  if (files.length !== others.length) {
+    throw new UserError(
+      `--permutations names ${files.length} files, but ${others.length} models are moved to ${reference.name}: give one each`,
+    )
+  }
+  const aligned: AlignedModel[] = []
+  for (const [index, model] of others.entries()) aligned.push(await alignedByFile(model, files[index]!, session))
+  return aligned
+}
+
+async function writeMerge(merge: Merge, { out, overwrite }: MergeOptions): Promise<void> {
+  const { reference, weight, others } = merge
+  const temporary = await mkdtemp(join(tmpdir(), 'isthmus-'))
+  try {
+    const files: Record<string, FileToSave> = { 'README.md': { content: modelCard(merge) } }
+    for (const [index, aligned] of others.entries()) {
+      const name = permutationsFile(index, others.length)
+      await savePermutations(join(temporary, name), reference, aligned)
+      files[name] = { path: join(temporary, name) }
+    }
+    const moved = others.map((aligned) => ({ model: aligned.model, aligned, weight: aligned.weight }))
+    await saveModels(out, [{ model: reference, aligned: null, weight }, ...moved], files, overwrite === true)
+  } finally {
+    await rm(temporary, { recursive: true })
+  }
+}
+
+function report({ reference, weight, others }: Merge, { out }: MergeOptions) {
   return {
-    method: `the permutations of ${basename(path)}`,
-    permutations: resolve(path),
-    alignment,
-    symmetry: verdict.kept ? 'kept' : 'broken',
-    maxAbsLogitDifference: null,
-    text: null,
+    out,
+    method: others[0]!.method,
+    models: [
+      { name: reference.name, weight },
+      ...others.map(({ model, weight, symmetry, maxAbsLogitDifference }) => ({
+        name: model.name,
+        weight,
+        symmetry,
+        maxAbsLogitDifference,
+      })),
+    ],
   }
 }
 
-/** A folder has its decoder tied as its config says: it can hold no model of which the alignment unties it. */
-function assertSavable({ method, alignment }: AlignedPair): void {
-  if (decoderOf(alignment.space) === 'tied') return
-  throw new UserError(
-    `${method} unties the decoder from the embeddings, which the merged folder could not hold: choose the method without ` +
-      `its last option, /${alignment.space.decoder}, and the decoder is carried along`,
+function told({ reference, weight, others }: Merge, { out }: MergeOptions): string {
+  const sum = [`${weight} ${reference.name}`, ...others.map((one) => `${one.weight} ${one.model.name}`)].join(' + ')
+  const functions = others.map(
+    ({ model, symmetry, maxAbsLogitDifference }) =>
+      `function of ${model.name} ${symmetry} (logits moved by ${maxAbsLogitDifference.toExponential(1)})`,
   )
-}
-
-/** Tensors that the graph does not read cannot follow a permutation of the residual stream. */
-function assertFollowing({ b, alignment, method }: Merge, tensors: Iterable<string>): void {
-  const moved = [...alignment.permutations].some(([axis, p]) => axis.startsWith('residual') && !isIdentity(p))
-  const known = new Set(b.graph.parameters.map(({ name }) => name))
-  const left = [...tensors].find((name) => !known.has(name))
-  if (!moved || left === undefined) return
-  throw new UserError(
-    `${left} is not part of the graph of ${b.name}, so it cannot follow the permutation of the residual stream by ` +
-      `${method}: choose a method without residual, or remove the tensor from both checkpoints`,
-  )
-}
-
-async function writeFolder(merge: Merge, options: MergeOptions): Promise<void> {
-  await using a = await Checkpoint.open(merge.a.directory)
-  await using b = await Checkpoint.open(merge.b.directory)
-  assertFollowing(merge, b.tensors.keys())
-  const aligned = applyAlignment((name) => b.read(name), merge.b.graph, merge.alignment)
-  const tokenizer = Object.values(merge.a.tokenizer.files).map(({ path }): [string, FileToSave] => [
-    basename(path),
-    { path },
-  ])
-  const files = {
-    ...Object.fromEntries(tokenizer),
-    'README.md': { content: modelCard(merge) },
-    'permutations.safetensors': { path: merge.permutations },
-  }
-  await saveMerged(options.out, { a, b, aligned, lambda: merge.lambda, files, overwrite: options.overwrite === true })
+  return `${out}: ${sum} by ${others[0]!.method}; ${functions.join(', ')}\n`
 }
