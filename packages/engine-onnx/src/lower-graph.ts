@@ -1,6 +1,9 @@
-import { pruneGraph, valuesRead } from '@isthmus/engine'
+import { pruneGraph } from '@isthmus/engine'
 import type { Dimension, Graph, Node, ValueId } from '@isthmus/model'
 import type { OnnxInitializer, OnnxModel, OnnxNode, OnnxValue } from './onnx-model.ts'
+
+/** Which lowering this is: results depend on it in their last bits. Raise it with every change of what is emitted. */
+export const loweringRevision = 2
 
 /** A graph lowered to ONNX, and how to read its results. */
 export interface LoweredGraph {
@@ -15,13 +18,14 @@ export interface LoweredGraph {
  *
  *  A value `[batch, sequence, width]` is kept as rows `[batch·sequence, width]` from the first `linear` on, so that
  *  every linear map is one GEMM with its bias; only attention sees the batch. Fused: `linear` with its bias → `Gemm`,
- *  `add` and a `layerNorm` of it → `SkipLayerNormalization`, `attention` → `MultiHeadAttention`.
+ *  `attention` → `MultiHeadAttention`. Not fused: `add` with the `layerNorm` of it, since ONNX Runtime's
+ *  `SkipLayerNormalization` takes several times as long on a CPU as `Add` and `LayerNormalization` together.
  *
  *  @param names Names among the graph's outputs and taps.
  */
 export function lowerGraph(graph: Graph, names: readonly string[]): LoweredGraph {
   const pruned = pruneGraph(graph, names)
-  const lowering = new Lowering(pruned.graph, new Set(pruned.values.values()))
+  const lowering = new Lowering(pruned.graph)
   for (const node of pruned.graph.nodes) lowering.lower(node)
   const results = new Map<string, { output: string; shape: readonly Dimension[] }>()
   const outputs = new Map<string, OnnxValue>()
@@ -43,7 +47,7 @@ export function lowerGraph(graph: Graph, names: readonly string[]): LoweredGraph
 }
 
 /** ONNX Runtime's own operators. */
-const contribOperators = new Set(['FastGelu', 'FusedMatMul', 'Gelu', 'MultiHeadAttention', 'SkipLayerNormalization'])
+const contribOperators = new Set(['FastGelu', 'FusedMatMul', 'Gelu', 'MultiHeadAttention'])
 
 /** How a value is laid out: with its batch, or as rows. Both name the same data. */
 type Layout = 'batched' | 'rows'
@@ -52,17 +56,11 @@ class Lowering {
   readonly nodes: OnnxNode[] = []
   readonly initializers: OnnxInitializer[] = []
   readonly #graph: Graph
-  readonly #readers = new Map<ValueId, number>()
-  readonly #requested: ReadonlySet<ValueId>
   /** The layouts in which a value exists so far, with their ONNX names. */
   readonly #forms = new Map<ValueId, Map<Layout, string>>()
 
-  constructor(graph: Graph, requested: ReadonlySet<ValueId>) {
+  constructor(graph: Graph) {
     this.#graph = graph
-    this.#requested = requested
-    for (const value of graph.nodes.flatMap(valuesRead)) {
-      this.#readers.set(value, (this.#readers.get(value) ?? 0) + 1)
-    }
     for (const input of graph.inputs) this.#define(input.name, 'batched', input.name)
   }
 
@@ -204,24 +202,13 @@ class Lowering {
     this.#emit('Gemm', operands, output, 'rows', { transB: Number(weightLayout === 'outIn') })
   }
 
-  #lowerAdd(node: Extract<Node, { op: 'add' }>): void {
-    const { left, right, output } = node
+  #lowerAdd({ left, right, output }: Extract<Node, { op: 'add' }>): void {
     const sameShape = this.shapeOf(left).length === this.shapeOf(right).length
     const layout = sameShape ? this.#layoutOf(left) : 'batched'
-    const operands = [this.#in(left, layout), this.#in(right, layout)]
-    const norm = this.#graph.nodes.find((other) => other.op === 'layerNorm' && other.input === output)
-    const isOfRows = sameShape && this.shapeOf(left).length >= 2
-    if (!isOfRows || norm?.op !== 'layerNorm') return this.#emit('Add', operands, output, layout)
-    // The norm needs nothing but the sum, so it can be made here, and the sum beside it where others read it too.
-    const isReadElsewhere = this.#readers.get(output)! > 1 || this.#requested.has(output)
-    const outputs = isReadElsewhere ? [norm.output, '', '', output] : [norm.output]
-    const epsilon = { float: norm.epsilon }
-    this.#push('SkipLayerNormalization', [...operands, norm.weight, norm.bias], outputs, { epsilon })
-    for (const made of isReadElsewhere ? [norm.output, output] : [norm.output]) this.#define(made, layout, made)
+    this.#emit('Add', [this.#in(left, layout), this.#in(right, layout)], output, layout)
   }
 
   #lowerLayerNorm(node: Extract<Node, { op: 'layerNorm' }>): void {
-    if (this.#forms.has(node.output)) return
     const layout = this.#layoutOf(node.input)
     const operands = [this.#in(node.input, layout), node.weight, node.bias]
     const epsilon = { float: node.epsilon }

@@ -14,7 +14,7 @@ import type { Graph } from '@isthmus/model'
 import { elementCount, type Tensor, UserError } from '@isthmus/tensor'
 import type { InferenceSession, Tensor as OnnxTensor } from 'onnxruntime-node'
 import packageJson from '../package.json' with { type: 'json' }
-import { type LoweredGraph, lowerGraph } from './lower-graph.ts'
+import { type LoweredGraph, lowerGraph, loweringRevision } from './lower-graph.ts'
 import { encodeOnnxModel } from './onnx-model.ts'
 
 type OnnxRuntime = typeof import('onnxruntime-node')
@@ -23,7 +23,8 @@ type OnnxRuntime = typeof import('onnxruntime-node')
 export const onnxEngine: EngineFactory = {
   name: 'onnx',
   identity({ executionProvider }): EngineIdentity {
-    return { name: 'onnx', version: packageJson.dependencies['onnxruntime-node'], executionProvider }
+    const version = `${packageJson.dependencies['onnxruntime-node']}+lowering.${loweringRevision}`
+    return { name: 'onnx', version, executionProvider }
   },
   async create(options): Promise<Engine> {
     const runtime = await quietRuntime()

@@ -10,7 +10,7 @@ describe('onnxEngine', () => {
     const identity = onnxEngine.identity({ executionProvider: 'cpu' })
     expect(identity).toEqual({
       name: 'onnx',
-      version: expect.stringMatching(/^\d+\.\d+\.\d+$/),
+      version: expect.stringMatching(/^\d+\.\d+\.\d+\+lowering\.\d+$/),
       executionProvider: 'cpu',
     })
     expect((await onnxEngine.create({ executionProvider: 'cpu' })).identity).toEqual(identity)
