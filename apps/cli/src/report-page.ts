@@ -2,7 +2,7 @@ import { escapeXml } from '@isthmus/figures'
 import type { LeaderboardRow } from '@isthmus/results'
 import { htmlPage, inlineFigure } from './figure-page.ts'
 import { htmlTable } from './html-table.ts'
-import type { GateRow, StudyReport } from './study-report.ts'
+import type { GateRow, SettingDifferenceRow, StudyReport } from './study-report.ts'
 
 /** The largest max |Δlogits| that is rounding in a method that keeps the function. */
 const rounding = 1e-4
@@ -46,6 +46,7 @@ function section(report: StudyReport, withTitle: boolean): string {
       const link = `<figcaption class="note"><a href="${escapeXml(figureFile(study, name))}">this figure as a file</a></figcaption>`
       return inlineFigure(drawn).replace('</figure>', `${link}\n</figure>`)
     }),
+    settingDifferenceTable(report.settingDifferences),
     publishedTables(report),
     '<h3>Is the function kept?</h3>',
     gateTable(report.gate),
@@ -135,6 +136,24 @@ function leaderboardTable(rows: readonly LeaderboardRow[]): string {
     'Barriers in nats, means over pairs. Intervals: jackknife over models, since pairs share models. A method that ' +
       'breaks the function of B has its λ = 0 at the changed model.',
   )
+}
+
+function settingDifferenceTable(rows: readonly SettingDifferenceRow[]): string {
+  if (rows.length === 0) return ''
+  const first = rows[0]!.other_variant
+  const table = htmlTable(
+    ['setting', 'method', 'difference of barriers', '± s.e.', 'difference of the models’ losses', 'pairs'],
+    rows.map((row) => [
+      row.variant,
+      row.method,
+      signed(row.difference),
+      fixed(row.difference_stderr),
+      signed(row.loss_difference),
+      row.pairs,
+    ]),
+    `Each setting less ${first}, on the same pairs, in nats.`,
+  )
+  return `<h3>Does the setting matter?</h3>\n${table}`
 }
 
 function publishedTables({ published, leaderboard, order }: StudyReport): string {

@@ -15,6 +15,8 @@ export interface StudyReport {
   readonly leaderboard: readonly LeaderboardRow[]
   readonly published: readonly PublishedRow[]
   readonly order: readonly OrderRow[]
+  /** Each swept setting against the first, method by method; empty where nothing is swept. */
+  readonly settingDifferences: readonly SettingDifferenceRow[]
   readonly gate: readonly GateRow[]
   readonly figures: readonly ReportedFigure[]
   /** Why figures are missing, a sentence each. */
@@ -46,6 +48,19 @@ export interface OrderRow {
   readonly difference: number
   readonly published_difference: number
   readonly agrees: boolean
+}
+
+/** A method's barriers under one setting less those under another, over the pairs that have both. Nats. */
+export interface SettingDifferenceRow {
+  readonly method: string
+  readonly variant: string
+  readonly other_variant: string
+  readonly difference: number
+  /** sd/√pairs; null for one pair. */
+  readonly difference_stderr: number | null
+  /** The difference of the mean of the two models' own losses. */
+  readonly loss_difference: number
+  readonly pairs: number
 }
 
 /** What the equivalence gate measured of one method, over all pairs and variants. */
@@ -90,6 +105,7 @@ export async function studyReport(
     leaderboard: board,
     published: await published(results, study),
     order: await orderOf(results, study),
+    settingDifferences: await settingDifferencesOf(results, study, board),
     gate: await gateOf(results, study),
     ...(await drawAll(file?.figures, { results, study, ...(tensors === undefined ? {} : { tensors }) })),
   }
@@ -132,6 +148,24 @@ function orderOf(results: Results, study: string): Promise<OrderRow[]> {
      order by variant, published_difference, method, other_method`,
     [study],
   )
+}
+
+async function settingDifferencesOf(
+  results: Results,
+  study: string,
+  board: readonly LeaderboardRow[],
+): Promise<SettingDifferenceRow[]> {
+  const variants = [...new Set(board.map(({ variant }) => String(variant)))]
+  const rows = await results.query<SettingDifferenceRow>(
+    `select one.method, one.variant, other.variant as other_variant, avg(one.barrier - other.barrier) as difference,
+            stddev_samp(one.barrier - other.barrier) / sqrt(count(*)) as difference_stderr,
+            avg((one.loss_a + one.loss_b - other.loss_a - other.loss_b) / 2) as loss_difference, count(*) as pairs
+     from barrier one join barrier other using (study, pair, method)
+     where study = $1 and other.variant = $2 and one.variant <> $2 and isfinite(one.barrier - other.barrier)
+     group by all order by method`,
+    [study, variants[0] ?? ''],
+  )
+  return rows.toSorted((x, y) => variants.indexOf(x.variant) - variants.indexOf(y.variant))
 }
 
 function gateOf(results: Results, study: string): Promise<GateRow[]> {
