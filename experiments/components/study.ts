@@ -14,5 +14,6 @@ export default defineStudy({
     'attention/head-perm+residual/first',
     'ffn+attention/head-perm+residual/first',
   ],
+  lambdas: 11,
   figures: ['barriers', 'loss-curves'],
 })

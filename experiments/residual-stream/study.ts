@@ -10,5 +10,6 @@ export default defineStudy({
       ['', '/untied', '/released-code'].map((decoder) => `residual/${mode}${decoder}`),
     ),
   ],
+  lambdas: 5,
   figures: ['barriers', 'loss-curves', 'correlation-by-layer'],
 })

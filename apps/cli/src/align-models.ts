@@ -1,8 +1,15 @@
 import { basename, resolve } from 'node:path'
-import { type Alignment, alignmentKeepsFunction, alignmentMethod, decoderOf } from '@isthmus/alignment'
+import {
+  type Alignment,
+  alignmentKeepsFunction,
+  alignmentMethod,
+  decoderOf,
+  methodFeatureSets,
+} from '@isthmus/alignment'
 import { openSafetensors } from '@isthmus/checkpoint'
 import { type Node, type NodeInput, openSource, run } from '@isthmus/dataflow'
 import { readAlignment } from '@isthmus/merging'
+import { readsImages } from '@isthmus/model'
 import {
   AlignmentPlanner,
   type AlignmentValue,
@@ -20,7 +27,7 @@ import type { Session } from './session.ts'
 
 /** How models are aligned on the command line. */
 export interface AlignOptions {
-  /** Folder of text; needed by methods that match features. */
+  /** Folder of text, or of images for models that read these; needed by methods that match features. */
   readonly align?: string
   readonly method: string
   readonly set: readonly string[]
@@ -53,15 +60,18 @@ export async function alignModels(
   session: Session,
 ): Promise<AlignedModel[]> {
   const method = alignmentMethod(options.method)
-  if (method.steps.length > 0 && options.align === undefined) {
+  if (methodFeatureSets(method, reference.graph).length > 0 && options.align === undefined) {
+    const [what, layout] = readsImages(reference.graph)
+      ? ['images', '{class}/{image}.png']
+      : ['text', '{genre}/{book}.txt']
     throw new UserError(
-      `${method.name} matches features on text: add --align FOLDER with {genre}/{book}.txt, or choose --method vanilla`,
+      `${method.name} matches features on ${what}: add --align FOLDER with ${layout}, or choose --method weight-matching or vanilla`,
     )
   }
   const books = resolve(options.align ?? '.')
   const settings = alignSettings(books, options.set)
   const context = { cache: session.cache, resolvePath: (path: string) => resolve(path), compute: computeNow(session) }
-  const planner = new AlignmentPlanner(settings, [reference, ...others], context)
+  const planner = new AlignmentPlanner(settings, [reference, ...others], [method], context)
   const alignments: Node<AlignmentValue>[] = []
   for (const model of others) alignments.push(await planner.align(reference, model, method))
   const result = await measure(others, alignments, decoderOf(method.space), settings.engine, session)
@@ -142,9 +152,9 @@ async function measure(
   }
 }
 
-/** The settings of an alignment: a study's, with `--align` as its books. */
+/** The settings of an alignment: a study's, with `--align` as its books or images. */
 function alignSettings(books: string, set: readonly string[]): StudySettings {
-  const definition = { name: 'align', title: 'align', books }
+  const definition = { name: 'align', title: 'align', books, images: books }
   const { variants } = expandStudy(overrideSettings(definition, set), 'isthmus align')
   if (variants.length > 1) throw new UserError('one alignment is made: give each setting one value, not a sweep')
   return variants[0]!.settings

@@ -74,7 +74,10 @@ program
   .description('align models to the first, average them, and write a Hugging Face folder')
   .argument('<models...>', 'folders of the reference model A, and of B, C, … that are permuted')
   .requiredOption('--out <folder>', 'where the merged model goes')
-  .option('--align <books>', 'folder of text, {genre}/{book}.txt, on which features are matched')
+  .option(
+    '--align <books>',
+    'folder of text, {genre}/{book}.txt, or images, {class}/{image}.png, on which features are matched',
+  )
   .option('--method <method>', 'vanilla, ffn, head-perm, …', 'head-perm')
   .option(
     '--permutations <file...>',
@@ -95,7 +98,10 @@ program
   .argument('<a>', 'folder of the reference model')
   .argument('<b>', 'folder of the model that is to be permuted')
   .requiredOption('--out <file>', 'where the permutations go, e.g. permutations.safetensors')
-  .option('--align <books>', 'folder of text, {genre}/{book}.txt, on which features are matched')
+  .option(
+    '--align <books>',
+    'folder of text, {genre}/{book}.txt, or images, {class}/{image}.png, on which features are matched',
+  )
   .option('--method <method>', 'vanilla, ffn, head-perm, …', 'head-perm')
   .option('--set <setting=value>', 'change a setting of the alignment, as for run', collect, [])
   .option('--json', 'print one JSON document')

@@ -79,8 +79,12 @@ function alignmentText(aligned: AlignedModel, symbol: string, name: string): str
       ? ''
       : `Features were matched on ${text.tokens} tokens of \`${text.books}\`: ${text.settings.linesPerBook} lines a ` +
         `book, fraction ${text.settings.fraction}, seed ${text.settings.seed}.\n`
+  const moved = [
+    `permutes ${alignment.permutations.size} axes`,
+    ...(alignment.transports === undefined ? [] : [`transports ${alignment.transports.size} softly`]),
+  ]
   return (
-    `${symbol} was chosen by **${method}** and permutes ${alignment.permutations.size} axes. It ` +
+    `${symbol} was chosen by **${method}** and ${moved.join(' and ')}. It ` +
     `${symmetry === 'kept' ? 'keeps' : 'changes'} the function that ${name} computes. On a probe batch its logits differ by at ` +
     `most ${maxAbsLogitDifference}.\n${matched}`
   )

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { expandStudy, overrideSettings, type PlacedStudy } from '@isthmus/study'
+import { expandStudy, isFamilyPath, overrideSettings, type PlacedStudy } from '@isthmus/study'
 import { loadStudies } from './load-study.ts'
 
 /** Studies with the settings of the command line, ready to be planned: of a collection, or a single one. */
@@ -9,11 +9,15 @@ export interface ReadStudies {
   readonly studies: readonly PlacedStudy[]
 }
 
-/** Load studies and change the settings that `--set` names, in each. A path given there is relative to the working folder. */
+/** Load studies and change the settings that `--set` names, in each. A path given there is relative to the working folder;
+ *  a family of the hub, or one that is known by its name, stays as it is.
+ */
 export async function readStudies(name: string, assignments: readonly string[]): Promise<ReadStudies> {
   const loaded = await loadStudies(name)
   const local = assignments.map((assignment) =>
-    assignment.replace(pathAssignment, (_, key, path) => key + resolve(path)),
+    assignment.replace(pathAssignment, (given, setting, path) =>
+      setting === 'family' && !isFamilyPath(path) ? given : `${setting}=${resolve(path)}`,
+    ),
   )
   const studies = loaded.studies.map(({ definition, file, base }) => ({
     study: expandStudy(overrideSettings(definition, local), file),
@@ -22,4 +26,4 @@ export async function readStudies(name: string, assignments: readonly string[]):
   return { name: loaded.name, title: loaded.title, studies }
 }
 
-const pathAssignment = /^((?:family|books|wikitext)=)(?!sweep\()(.+)$/s
+const pathAssignment = /^(family|books|wikitext|images)=(?!sweep\()(.+)$/s

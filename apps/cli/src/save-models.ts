@@ -67,7 +67,8 @@ function assertSavable({ method, alignment }: AlignedModel): void {
 
 /** Tensors that the graph does not read cannot follow a permutation of the residual stream. */
 function assertFollowing({ model, alignment, method }: AlignedModel, tensors: Iterable<string>): void {
-  const moved = [...alignment.permutations].some(([axis, p]) => axis.startsWith('residual') && !isIdentity(p))
+  const permuted = [...alignment.permutations].some(([axis, p]) => axis.startsWith('residual') && !isIdentity(p))
+  const moved = permuted || alignment.transports?.has('residual') === true
   const known = new Set(model.graph.parameters.map(({ name }) => name))
   const left = [...tensors].find((name) => !known.has(name))
   if (!moved || left === undefined) return

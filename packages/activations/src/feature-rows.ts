@@ -1,11 +1,11 @@
-import type { PaddedBatch } from '@isthmus/corpus'
-import type { Program, Weights } from '@isthmus/engine'
+import type { FeatureBatch } from '@isthmus/corpus'
+import { type Program, selectFeeds, type Weights } from '@isthmus/engine'
 import type { Tap } from '@isthmus/model'
 import type { Tensor } from '@isthmus/tensor'
 
-/** Features of some real tokens at every tap, padding left out. The consumer owns the buffers. */
+/** Features of some tokens or patches at every tap, padding left out. The consumer owns the buffers. */
 export interface FeatureRows {
-  /** The sequence and the position of each row's token, `[rows]`. */
+  /** The sequence (a line, an image) and the position of each row's token or patch, `[rows]`. */
   readonly sequence: Int32Array
   readonly position: Int32Array
   /** `[rows, width]` by tap name. */
@@ -14,22 +14,19 @@ export interface FeatureRows {
 
 /** Run a model over batches and read its features at some taps.
  *
- *  @param program The model's graph compiled for the taps' names.
+ *  @param program The model's graph compiled for the taps' names; it is fed what it declares of the batches.
  *  @returns The rows of one batch at a time, in the batches' order; nothing is kept.
  */
 export async function* featureRows(
   program: Program,
   weights: Weights,
-  batches: Iterable<PaddedBatch>,
+  batches: Iterable<FeatureBatch>,
   taps: readonly Tap[],
 ): AsyncGenerator<FeatureRows> {
-  for (const batch of batches) {
-    const { inputIds, attentionMask, tokenTypeIds } = batch
-    const outputs = await program.run(weights, { inputIds, attentionMask, tokenTypeIds })
-    const rows = batch.tokenPositions
-    const length = inputIds.shape[1]!
+  for (const { feeds, sequences, length, positions: rows } of batches) {
+    const outputs = await program.run(weights, selectFeeds(program, feeds))
     yield {
-      sequence: Int32Array.from(rows, (row) => batch.sequences[Math.floor(row / length)]!),
+      sequence: Int32Array.from(rows, (row) => sequences[Math.floor(row / length)]!),
       position: Int32Array.from(rows, (row) => row % length),
       features: new Map(taps.map((tap) => [tap.name, takeRows(outputs[tap.name]!, rows)])),
     }

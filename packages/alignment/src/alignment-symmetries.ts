@@ -24,8 +24,12 @@ export function decoderOf({ decoder }: AlignmentSpace): 'tied' | 'untied' {
  */
 export function alignmentKeepsFunction(
   graph: Graph,
-  { permutations, space }: Alignment,
+  { permutations, transports, space }: Alignment,
 ): ReturnType<typeof keepsFunction> {
+  const [soft] = transports?.keys() ?? []
+  if (soft !== undefined) {
+    return { kept: false, reason: `the features of '${soft}' are replaced by means of several, not permuted.` }
+  }
   const group = alignmentSymmetries(graph, space)
   const verdict = keepsFunction(group, permutations)
   if (!verdict.kept) return verdict

@@ -1,6 +1,12 @@
 import type { CrossCorrelation } from '@isthmus/activations'
-import { linearSumAssignment } from '@isthmus/assignment'
+import { type CostMatrix, linearSumAssignment } from '@isthmus/assignment'
 import { identityPermutation, type Permutation, permutation, UserError } from '@isthmus/tensor'
+
+/** What pairing features is worth, `[rows, rows]`, row = feature of A: a correlation, say. */
+export interface FeatureScores {
+  readonly matrix: CostMatrix
+  readonly rows: number
+}
 
 /** How the heads of two attention layers, and the features inside them, are paired. */
 export interface HeadMatching {
@@ -27,21 +33,32 @@ export function matchHeads(
   numHeads: number,
   pairing: 'assignment' | 'monotonic',
 ): HeadMatching {
-  if (correlation.rows % numHeads !== 0) {
-    throw new UserError(`${correlation.rows} attention features cannot be cut into ${numHeads} heads of one size`)
-  }
-  if (pairing === 'monotonic') return matchInsideHeads(correlation, identityPermutation(numHeads))
+  if (pairing === 'assignment') return matchHeadGroup([correlation], numHeads)[0]!
+  assertWholeHeads(correlation, numHeads)
+  return matchInsideHeads(correlation, identityPermutation(numHeads))
+}
+
+/** Algorithm 1 over several sets of features whose heads move in one order: their costs of a pair of heads are added.
+ *
+ *  @param scores What pairing A's feature i with B's feature j is worth, `[H·d_k, H·d_k]` for each set; the sets may
+ *    differ in d_k.
+ *  @returns One matching for each set, all with the same `outer`.
+ */
+export function matchHeadGroup(scores: readonly FeatureScores[], numHeads: number): HeadMatching[] {
+  for (const one of scores) assertWholeHeads(one, numHeads)
   const costs = new Float64Array(numHeads * numHeads)
   for (let j = 0; j < numHeads; j++) {
-    for (let k = 0; k < numHeads; k++) costs[j * numHeads + k] = matchBlock(correlation, numHeads, j, k).total
+    for (let k = 0; k < numHeads; k++) {
+      for (const one of scores) costs[j * numHeads + k]! += matchHeadPair(one, numHeads, j, k).total
+    }
   }
   const outer = permutation(linearSumAssignment(costs, numHeads, { maximize: true }).assignment)
-  return matchInsideHeads(correlation, outer)
+  return scores.map((one) => matchInsideHeads(one, outer))
 }
 
 /** Pair features inside heads that are paired already. */
-export function matchInsideHeads(correlation: CrossCorrelation, outer: Permutation): HeadMatching {
-  const blocks = [...outer].map((k, j) => matchBlock(correlation, outer.length, j, k))
+export function matchInsideHeads(scores: FeatureScores, outer: Permutation): HeadMatching {
+  const blocks = [...outer].map((k, j) => matchHeadPair(scores, outer.length, j, k))
   return {
     outer,
     inner: blocks.map(({ assignment }) => permutation(assignment)),
@@ -59,12 +76,17 @@ export function headPermutation({ outer, inner }: Pick<HeadMatching, 'outer' | '
   return permutation(full)
 }
 
-function matchBlock({ matrix, rows }: CrossCorrelation, numHeads: number, j: number, k: number) {
+function matchHeadPair({ matrix, rows }: FeatureScores, numHeads: number, j: number, k: number) {
   const size = rows / numHeads
-  const block = new Float32Array(size * size)
+  const block = new Float64Array(size * size)
   for (let i = 0; i < size; i++) {
     const start = (j * size + i) * rows + k * size
     block.set(matrix.subarray(start, start + size), i * size)
   }
   return linearSumAssignment(block, size, { maximize: true })
+}
+
+function assertWholeHeads({ rows }: FeatureScores, numHeads: number): void {
+  if (rows % numHeads === 0) return
+  throw new UserError(`${rows} attention features cannot be cut into ${numHeads} heads of one size`)
 }

@@ -1,15 +1,11 @@
-import type { FeatureSet } from '@isthmus/activations'
-import type { Graph } from '@isthmus/model'
 import { UserError } from '@isthmus/tensor'
 import {
-  type Alignment,
   type AlignmentSpace,
+  type Component,
   graphSpace,
   type Matcher,
   type MatcherOptions,
-  type MatchingContext,
 } from './alignment-method.ts'
-import { alignmentSymmetries } from './alignment-symmetries.ts'
 import { attentionHeadPerm } from './attention-head-perm.ts'
 import { attentionIdentity } from './attention-identity.ts'
 import { attentionIgnoreHeads } from './attention-ignore-heads.ts'
@@ -20,6 +16,7 @@ import { residualFirst } from './residual-first.ts'
 import { residualIdentity } from './residual-identity.ts'
 import { residualLast } from './residual-last.ts'
 import { residualSeparate } from './residual-separate.ts'
+import { transportMatchers, weightMatchers } from './weight-matchers.ts'
 
 /** Every matcher there is. A new one is a file of its own and a line here. */
 export const matchers: readonly Matcher[] = [
@@ -33,26 +30,37 @@ export const matchers: readonly Matcher[] = [
   residualLast,
   residualAll,
   residualSeparate,
+  ...weightMatchers,
+  ...transportMatchers,
 ]
 
-/** Names of the paper's Table 1, for its combinations. */
+/** The order in which a method's name has its parts. */
+const components: readonly Component[] = ['ffn', 'attention', 'residual']
+
+/** Short names: of the paper's Table 1 for its combinations, and of methods that move all components. */
 export const methodAliases: Readonly<Record<string, string>> = {
   identity: 'ffn+attention/identity',
   monotonic: 'ffn+attention/monotonic',
   'ignore-heads': 'ffn+attention/ignore-heads',
   'head-perm': 'ffn+attention/head-perm',
+  'weight-matching': 'ffn/weights+attention/weights+residual/weights',
+  'optimal-transport': 'ffn/transport+attention/transport+residual/transport',
 }
 
-const defaultOptions: MatcherOptions = { separateQueryKey: false, decoder: graphSpace.decoder }
+/** Aliases that are the canonical names of what they stand for. */
+const wholeMethods = ['weight-matching', 'optimal-transport']
+
+const defaultOptions: MatcherOptions = { separateQueryKey: false, decoder: graphSpace.decoder, solver: 'exact' }
 
 /** What is written after a matcher's name, and the option that it sets. */
 const optionNames: Readonly<Record<string, Partial<MatcherOptions>>> = {
+  sinkhorn: { solver: 'sinkhorn' },
   qk: { separateQueryKey: true },
   untied: { decoder: 'untied' },
   'released-code': { decoder: 'released-code' },
 }
 
-/** A merge type of the paper: matchers for different components, whose permutations are applied together. */
+/** Matchers for different components, whose permutations are applied together: the paper's merge types, and others. */
 export interface AlignmentMethod {
   /** The canonical name, one for each method, e.g. `ffn+attention/head-perm/qk`; `vanilla` aligns nothing. */
   readonly name: string
@@ -63,7 +71,8 @@ export interface AlignmentMethod {
 
 /** Read a method's name: `vanilla`, or matchers and aliases joined by `+`, each with its options after a slash.
  *
- *  `head-perm/qk` is `ffn+attention/head-perm/qk`; the order of the parts does not matter.
+ *  `head-perm/qk` is `ffn+attention/head-perm/qk`: an alias gives its options to those of its parts that have them. The
+ *  order of the parts does not matter.
  *  @throws {UserError} naming the part that is unknown or contradictory, and what there is.
  */
 export function alignmentMethod(name: string): AlignmentMethod {
@@ -75,7 +84,7 @@ export function alignmentMethod(name: string): AlignmentMethod {
   const steps = terms
     .flatMap(expandAlias)
     .map((term) => parseTerm(term, name))
-    .sort((a, b) => matchers.indexOf(a.matcher) - matchers.indexOf(b.matcher))
+    .sort((a, b) => components.indexOf(a.matcher.component) - components.indexOf(b.matcher.component))
   for (const { matcher } of steps) {
     const rivals = steps.filter((step) => step.matcher.component === matcher.component)
     if (rivals.length > 1) {
@@ -86,42 +95,50 @@ export function alignmentMethod(name: string): AlignmentMethod {
     skips: steps.some(({ matcher }) => matcher.skips === 'ignored') ? 'ignored' : 'kept',
     decoder: steps.find(({ matcher }) => matcher.options.includes('decoder'))?.options.decoder ?? graphSpace.decoder,
   }
-  const broken = space.decoder === 'released-code' || steps.some(({ matcher }) => matcher.symmetry === 'broken')
-  return { name: steps.map(stepName).join('+'), symmetry: broken ? 'broken' : 'kept', space, steps }
+  const broken =
+    space.decoder === 'released-code' ||
+    steps.some(({ matcher, options }) => matcher.symmetry === 'broken' || options.solver === 'sinkhorn')
+  return { name: canonicalName(steps), symmetry: broken ? 'broken' : 'kept', space, steps }
 }
 
-/** The feature sets that a method correlates, each once. */
-export function methodFeatureSets(method: AlignmentMethod, graph: Graph): FeatureSet[] {
-  const sets = method.steps.flatMap(({ matcher, options }) => matcher.featureSets(graph, options))
-  return [...new Map(sets.map((set) => [set.name, set])).values()]
-}
-
-/** Choose the permutations of all components of a method.
- *
- *  @param graph The graph of both models, built as the method's space needs it (`decoderOf`).
- *  @param correlation The correlation of each of the method's feature sets.
- */
-export function align(
-  method: AlignmentMethod,
-  { graph, correlation }: Pick<MatchingContext, 'graph' | 'correlation'>,
-): Alignment {
-  const context = { graph, symmetries: alignmentSymmetries(graph, method.space), correlation }
-  const permutations = method.steps.flatMap(({ matcher, options }) => [...matcher.match(context, options)])
-  return { permutations: new Map(permutations), space: method.space }
-}
-
+/** Write an alias out. Its options go to each of its parts that has them; one that none has, to the last, which refuses it. */
 function expandAlias(term: string): string[] {
-  const [alias] = term.split('/')
+  const [alias, ...options] = term.split('/')
   if (!Object.hasOwn(methodAliases, alias!)) return [term]
-  return `${methodAliases[alias!]}${term.slice(alias!.length)}`.split('+')
+  const parts = methodAliases[alias!]!.split('+')
+  const takers = options.map((option) => {
+    const able = parts.filter((id) => optionsOf(matchers.find((matcher) => matcher.id === id)!).includes(option))
+    return able.length > 0 ? able : parts.slice(-1)
+  })
+  return parts.map((id) => [id, ...options.filter((_, index) => takers[index]!.includes(id))].join('/'))
 }
 
-function stepName({ matcher, options }: AlignmentMethod['steps'][number]): string {
-  const chosen = Object.keys(optionNames).filter((name) => {
+/** The parts joined by `+`; of a method that an alias stands for as a whole, the alias with its options. */
+function canonicalName(steps: AlignmentMethod['steps']): string {
+  const written = steps.map(stepName).join('+')
+  const chosen = Object.keys(optionNames).filter((name) => steps.some((step) => chosenOptions(step).includes(name)))
+  const whole = wholeMethods
+    .map((alias) => [alias, ...chosen].join('/'))
+    .find((name) => expandAlias(name).sort().join() === steps.map(stepName).sort().join())
+  return whole ?? written
+}
+
+function stepName(step: AlignmentMethod['steps'][number]): string {
+  return [step.matcher.id, ...chosenOptions(step)].join('/')
+}
+
+function chosenOptions({ options }: AlignmentMethod['steps'][number]): string[] {
+  return Object.keys(optionNames).filter((name) => {
     const [key, value] = Object.entries(optionNames[name]!)[0]!
     return options[key as keyof MatcherOptions] === value
   })
-  return [matcher.id, ...chosen].join('/')
+}
+
+/** What may be written after a matcher's name. */
+function optionsOf({ options }: Matcher): string[] {
+  return Object.keys(optionNames).filter((option) =>
+    options.includes(Object.keys(optionNames[option]!)[0] as keyof MatcherOptions),
+  )
 }
 
 function parseTerm(term: string, name: string): AlignmentMethod['steps'][number] {
@@ -133,9 +150,7 @@ function parseTerm(term: string, name: string): AlignmentMethod['steps'][number]
     throw new UserError(`method '${name}' has an unknown part '${term}'; there are ${known}, joined by +`)
   }
   const written = term === matcher.id ? [] : term.slice(matcher.id.length + 1).split('/')
-  const known = Object.keys(optionNames).filter((option) =>
-    matcher.options.includes(Object.keys(optionNames[option]!)[0] as keyof MatcherOptions),
-  )
+  const known = optionsOf(matcher)
   const unknown = written.find((option) => !known.includes(option))
   if (unknown !== undefined) {
     throw new UserError(

@@ -2,7 +2,7 @@ import type { CrossCorrelation } from '@isthmus/activations'
 import { identityPermutation, permutation, UserError } from '@isthmus/tensor'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { headPermutation, matchFeatures, matchHeads, matchInsideHeads } from '../src/index.ts'
+import { headPermutation, matchFeatures, matchHeadGroup, matchHeads, matchInsideHeads } from '../src/index.ts'
 import { correlationOf, randomCorrelation } from './random-bert.ts'
 
 /** Heads and features of a head, few enough to try every permutation. */
@@ -84,6 +84,33 @@ describe('matchHeads', () => {
   it('refuses features that are no whole number of heads', () => {
     expect(() => matchHeads(correlationOf(new Float32Array(25), 5), 2, 'assignment')).toThrow(
       new UserError('5 attention features cannot be cut into 2 heads of one size'),
+    )
+  })
+})
+
+describe('matchHeadGroup', () => {
+  it('finds the best of all pairings of heads that several sets of features share', () => {
+    const pair = fc
+      .tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 2 }), fc.integer({ min: 1, max: 3 }))
+      .chain(([numHeads, ...headSizes]) =>
+        fc.record({
+          numHeads: fc.constant(numHeads),
+          headSizes: fc.constant(headSizes),
+          scores: fc.tuple(...headSizes.map((size) => randomCorrelation(numHeads * size))),
+        }),
+      )
+    fc.assert(
+      fc.property(pair, ({ numHeads, headSizes, scores }) => {
+        const matchings = matchHeadGroup(scores, numHeads)
+        const best = Math.max(
+          ...orders(numHeads).map((outer) =>
+            scores.reduce((sum, one, set) => sum + bruteForce(one, [outer], headSizes[set]!), 0),
+          ),
+        )
+        expect(matchings.map(({ outer }) => outer)).toEqual(scores.map(() => matchings[0]!.outer))
+        expect(Math.abs(matchings.reduce((sum, { total }) => sum + total, 0) - best)).toBeLessThan(rounding)
+      }),
+      { numRuns: 50 },
     )
   })
 })

@@ -15,13 +15,17 @@ import {
   align,
   alignmentKeepsFunction,
   alignmentMethod,
+  alignWeights,
   decoderOf,
+  hasSoftTransports,
   matchers,
   matchInsideHeads,
   methodAliases,
   methodFeatureSets,
+  needsWeights,
 } from '../src/index.ts'
 import { type BertSizes, bertSizes, correlateInterpreted, randomCorrelations, smallBert } from './random-bert.ts'
+import { noCorrelation, plainProduct, randomWeights } from './small-models.ts'
 
 /** Every way to write a matcher: without options, and with each that it has. */
 const termsOf = (component: string) =>
@@ -29,6 +33,7 @@ const termsOf = (component: string) =>
     .filter((matcher) => matcher.component === component)
     .flatMap(({ id, options }) => [
       id,
+      ...(options.includes('solver') ? [`${id}/sinkhorn`] : []),
       ...(options.includes('separateQueryKey') ? [`${id}/qk`] : []),
       ...(options.includes('decoder') ? [`${id}/untied`, `${id}/released-code`] : []),
     ])
@@ -44,6 +49,10 @@ const methodNames = [
     residualTerms.map((residual) => `${others}${residual}`),
   ),
 ]
+
+/** Those that match features alone, and those that look at weights. */
+const featureMethods = methodNames.filter((name) => !needsWeights(alignmentMethod(name)))
+const weightMethods = methodNames.filter((name) => needsWeights(alignmentMethod(name)))
 
 /** Align a random BERT by a method, from random correlations. */
 function randomAlignment(name: string, sizes: fc.Arbitrary<BertSizes> = bertSizes) {
@@ -79,7 +88,7 @@ function isKeptByAccident(name: string, { permutations }: Alignment): boolean {
 }
 
 describe('align', () => {
-  const kept = methodNames.filter((name) => alignmentMethod(name).symmetry === 'kept')
+  const kept = featureMethods.filter((name) => alignmentMethod(name).symmetry === 'kept')
 
   it.each(kept)('stays in the symmetry group: %s', (name) => {
     fc.assert(
@@ -91,7 +100,7 @@ describe('align', () => {
     )
   })
 
-  it.each(methodNames.filter((name) => !kept.includes(name)))('leaves the symmetry group: %s', (name) => {
+  it.each(featureMethods.filter((name) => !kept.includes(name)))('leaves the symmetry group: %s', (name) => {
     const generic = fc.record({
       layers: fc.constant(1),
       numHeads: fc.integer({ min: 3, max: 4 }),
@@ -111,7 +120,9 @@ describe('align', () => {
   it('permutes the axes of its components, and no other', () => {
     fc.assert(
       fc.property(
-        fc.constantFrom(...methodNames).chain((name) => randomAlignment(name).map((result) => ({ name, ...result }))),
+        fc
+          .constantFrom(...featureMethods)
+          .chain((name) => randomAlignment(name).map((result) => ({ name, ...result }))),
         ({ name, size, alignment }) => {
           const layers = [...Array(size.layers).keys()]
           const ffn = name.includes('ffn') ? layers.map((layer) => `ffn.${layer}`) : []
@@ -162,6 +173,35 @@ describe('align', () => {
       fc.property(randomAlignment(name), ({ size, alignment: { permutations } }) => {
         for (const p of permutations.values()) expect(headsOf(p, size)).toEqual(identityPermutation(size.numHeads))
       }),
+    )
+  })
+})
+
+describe('alignWeights', () => {
+  const sizes = { layers: 2, numHeads: 3, headSize: 3, intermediateSize: 5 }
+
+  it.each(weightMethods)('keeps the symmetry group if it is said to, and else leaves it: %s', async (name) => {
+    const method = alignmentMethod(name)
+    const graph = smallBert(sizes, decoderOf(method.space))
+    const sets = methodFeatureSets(method, graph)
+    const [correlations] = fc.sample(randomCorrelations(sets), { seed: 2024, numRuns: 1 })
+    const alignment = await alignWeights(method, {
+      graph,
+      correlation: (set) => correlations!.get(set)!,
+      a: randomWeights(graph, 1),
+      b: randomWeights(graph, 2),
+      product: plainProduct,
+    })
+    expect(alignmentKeepsFunction(graph, alignment).kept).toBe(method.symmetry === 'kept')
+    expect(alignment.permutations.size + (alignment.transports?.size ?? 0)).toBeGreaterThan(0)
+    expect(alignment.transports !== undefined).toBe(hasSoftTransports(method))
+  })
+
+  it('is what a method that looks at weights needs', () => {
+    const graph = smallBert(sizes)
+    const correlation = noCorrelation
+    expect(() => align(alignmentMethod('weight-matching'), { graph, correlation })).toThrow(
+      'weight-matching matches weights, and cannot be aligned by features alone',
     )
   })
 })
@@ -248,12 +288,14 @@ describe('alignmentMethod', () => {
     for (const name of methodNames) expect(alignmentMethod(name).name).toBe(name)
   })
 
-  it('reads the names of Table 1', () => {
+  it('reads the names of Table 1, and of methods that move all components', () => {
     expect(Object.keys(methodAliases).map((alias) => alignmentMethod(alias).name)).toEqual([
       'ffn+attention/identity',
       'ffn+attention/monotonic',
       'ffn+attention/ignore-heads',
       'ffn+attention/head-perm',
+      'weight-matching',
+      'optimal-transport',
     ])
     expect(alignmentMethod('head-perm/qk').name).toBe('ffn+attention/head-perm/qk')
   })
@@ -262,10 +304,38 @@ describe('alignmentMethod', () => {
     expect(alignmentMethod('attention/head-perm/qk/qk+ffn').name).toBe('ffn+attention/head-perm/qk')
   })
 
+  it.each([
+    ['residual/weights+attention/weights+ffn/weights', 'weight-matching'],
+    ['ffn/weights+attention/weights+residual/weights/untied', 'weight-matching/untied'],
+    ['ffn/weights+attention/weights', 'ffn/weights+attention/weights'],
+    ['ffn/transport+attention/transport+residual/transport', 'optimal-transport'],
+    ['optimal-transport/untied/sinkhorn', 'optimal-transport/sinkhorn/untied'],
+    ['ffn/transport/sinkhorn+attention/transport/sinkhorn+residual/transport/sinkhorn', 'optimal-transport/sinkhorn'],
+    [
+      'ffn/transport+attention/transport/sinkhorn+residual/transport',
+      'ffn/transport+attention/transport/sinkhorn+residual/transport',
+    ],
+    ['ffn+attention/weights+residual/first', 'ffn+attention/weights+residual/first'],
+  ])('names by the alias what an alias stands for as a whole: %s is %s', (written, name) => {
+    expect(alignmentMethod(written).name).toBe(name)
+    expect(alignmentMethod(name)).toEqual(alignmentMethod(written))
+  })
+
+  it('gives the options of an alias to all of its parts that have them', () => {
+    const optionsOf = (name: string) => alignmentMethod(name).steps.map(({ options }) => options)
+    expect(optionsOf('optimal-transport/sinkhorn').map(({ solver }) => solver)).toEqual(Array(3).fill('sinkhorn'))
+    expect(optionsOf('optimal-transport/sinkhorn/untied').map(({ decoder }) => decoder)).toEqual([
+      'exact',
+      'exact',
+      'untied',
+    ])
+    expect(optionsOf('head-perm/qk').map(({ separateQueryKey }) => separateQueryKey)).toEqual([false, true])
+  })
+
   it('tells what breaks the symmetry', () => {
     const broken = methodNames.filter((name) => alignmentMethod(name).symmetry === 'broken')
     expect(broken.length).toBeGreaterThan(0)
-    expect(broken).toEqual(methodNames.filter((name) => /ignore-heads|separate|released-code/.test(name)))
+    expect(broken).toEqual(methodNames.filter((name) => /ignore-heads|separate|released-code|sinkhorn/.test(name)))
   })
 
   it('tells which symmetries its permutations are of', () => {
@@ -322,6 +392,12 @@ describe('alignmentMethod', () => {
       "method 'residual/first/untied/released-code': residual/first has both untied and released-code, which exclude one another; " +
         'leave one of them out',
     ],
+    [
+      'weight-matching/sinkhorn',
+      "method 'weight-matching/sinkhorn': residual/weights has no option 'sinkhorn'; it has untied, released-code",
+    ],
+    ['weight-matching+ffn', "method 'weight-matching+ffn' aligns ffn 2 times; name it once"],
+    ['ffn/transport/untied', "method 'ffn/transport/untied': ffn/transport has no option 'untied'; it has sinkhorn"],
     ['ignore-heads/qk', "method 'ignore-heads/qk': attention/ignore-heads has no option 'qk'; it has none"],
   ])("refuses '%s'", (name, sentence) => {
     expect(() => alignmentMethod(name)).toThrow(new UserError(sentence))

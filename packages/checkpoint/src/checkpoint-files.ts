@@ -7,7 +7,7 @@ import { findWeightFormat, weightFormats } from './weight-formats.ts'
 /** The files of a checkpoint: names as in a Hugging Face folder, to the paths where they lie. */
 export type CheckpointFiles = Readonly<Record<string, string>>
 
-/** What a tokenizer may consist of, by names in a Hugging Face folder. */
+/** What prepares a model's inputs, by names in a Hugging Face folder: a tokenizer's files, or an image processor's. */
 export const tokenizerFiles: readonly string[] = [
   'tokenizer.json',
   'tokenizer_config.json',
@@ -16,12 +16,13 @@ export const tokenizerFiles: readonly string[] = [
   'vocab.txt',
   'vocab.json',
   'merges.txt',
+  'preprocessor_config.json',
 ]
 
 /** List the files that make up the checkpoint in a Hugging Face folder: what a digest of it covers.
  *
- *  These are `config.json`, the weights (one file, or an index and its shards), and the tokenizer's files that are
- *  there. What else lies in the folder (logs, cards, other formats of the weights) is left out.
+ *  These are `config.json`, the weights (one file, or an index and its shards), and what there is of the tokenizer's or
+ *  the image processor's files. What else lies in the folder (logs, cards, other formats of the weights) is left out.
  *  @returns Paths within `directory`, by name, in a fixed order.
  *  @throws {CheckpointError} when the folder, its `config.json`, its weights, or a shard is missing.
  */

@@ -1,7 +1,7 @@
 export { canonicalNames, type NameMapping } from './canonical-names.ts'
 export { Checkpoint } from './checkpoint.ts'
 export { CheckpointError } from './checkpoint-error.ts'
-export { type CheckpointFiles, checkpointFiles } from './checkpoint-files.ts'
+export { type CheckpointFiles, checkpointFiles, tokenizerFiles } from './checkpoint-files.ts'
 export { type NamingScheme, namingSchemes } from './naming-schemes.ts'
 export { openSafetensors, SafetensorsFile } from './open-safetensors.ts'
 export { type PulledCheckpoint, type PullOptions, pullCheckpoint } from './pull-checkpoint.ts'

@@ -3,12 +3,15 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** A hub on this machine, with one model; what it does wrong can be set at any time. */
+/** A hub on this machine, with one model or several of one commit; what it does wrong can be set at any time. */
 export interface LoopbackHub {
   readonly url: string
   /** `METHOD path` of every request, with the range where one was asked for. */
   readonly requests: string[]
+  /** Those of `repo`. */
   readonly files: Map<string, Buffer>
+  /** Those of further models, by `owner/name`. */
+  readonly others: ReadonlyMap<string, ReadonlyMap<string, Buffer>>
   /** Commits by branch, tag or commit. */
   readonly revisions: Map<string, string>
   /** The token without which nothing is given. */
@@ -24,8 +27,10 @@ export interface LoopbackHub {
 export const repo = 'google/tiny-bert'
 export const commit = 'c0ffee'.padEnd(40, '0')
 
+type Files = Readonly<Record<string, Buffer>>
+
 /** Start a hub that serves the calls which its client makes; it stops when the test ends. */
-export async function loopbackHub(files: Readonly<Record<string, Buffer>>): Promise<LoopbackHub> {
+export async function loopbackHub(files: Files, others: Readonly<Record<string, Files>> = {}): Promise<LoopbackHub> {
   const server = createServer((request, response) => answer(hub, request, response))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => {
@@ -36,6 +41,7 @@ export async function loopbackHub(files: Readonly<Record<string, Buffer>>): Prom
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests: [],
     files: new Map(Object.entries(files)),
+    others: new Map(Object.entries(others).map(([name, own]) => [name, new Map(Object.entries(own))])),
     revisions: new Map([
       ['HEAD', commit],
       ['main', commit],
@@ -66,23 +72,26 @@ function answer(hub: LoopbackHub, request: IncomingMessage, response: ServerResp
   if (hub.token !== null && request.headers.authorization !== `Bearer ${hub.token}`) {
     return void fail(401, 'Invalid username or password.')
   }
-  const revision = pathname.match(`^/api/models/${repo}/revision/(.+)$`)?.[1]
-  if (revision !== undefined) {
-    const sha = hub.revisions.get(decodeURIComponent(revision))
+  const [, api, name = '', call, rest = ''] =
+    /^(\/api\/models)?\/([\w.-]+\/[\w.-]+)\/(revision|tree|resolve)\/(.+)$/.exec(pathname) ?? []
+  const files = name === repo ? hub.files : hub.others.get(name)
+  if (files === undefined) return void fail(404, 'Repository not found')
+  if (api !== undefined && call === 'revision') {
+    const sha = hub.revisions.get(decodeURIComponent(rest))
     if (sha === undefined) return void fail(404, 'Invalid rev id')
-    return json(response, { _id: '1', id: repo, sha, lastModified: '2024-01-01T00:00:00.000Z' })
+    return json(response, { _id: '1', id: name, sha, lastModified: '2024-01-01T00:00:00.000Z' })
   }
-  if (pathname === `/api/models/${repo}/tree/${commit}`) return json(response, listing(hub))
-  const name = pathname.match(`^/${repo}/resolve/${commit}/(.+)$`)?.[1]
-  const content = name === undefined ? undefined : (hub.forged.get(name) ?? hub.files.get(name))
-  if (content === undefined) return void fail(404, 'Repository not found')
+  if (api !== undefined && call === 'tree' && rest === commit) return json(response, listing(files))
+  const file = rest.startsWith(`${commit}/`) ? rest.slice(commit.length + 1) : ''
+  const content = hub.forged.get(file) ?? files.get(file)
+  if (content === undefined) return void fail(404, 'Entry not found')
   if (hub.contentStatus !== null && range !== 'bytes=0-0') return void fail(hub.contentStatus, 'no')
-  send(hub, response, content, range, digestOf(name!, content))
+  send(hub, response, content, range, digestOf(file, content))
 }
 
-function listing(hub: LoopbackHub): object[] {
+function listing(content: ReadonlyMap<string, Buffer>): object[] {
   const folder = { type: 'directory', path: 'runs', size: 0, oid: '0'.repeat(40) }
-  const files = [...hub.files].map(([path, content]) => {
+  const files = [...content].map(([path, content]) => {
     const oid = digestOf(path, content)
     const large = { oid, size: content.length, pointerSize: 130 }
     return {

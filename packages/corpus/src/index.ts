@@ -1,12 +1,29 @@
 export { assertSameVocabulary } from './assert-same-vocabulary.ts'
-export { type BlockBatch, blockBatches } from './block-batches.ts'
+export { type BlockBatch, blockBatches, type LabelledBlocks } from './block-batches.ts'
+export { readTokenBlocks, type TokenBlocks, writeTokenBlocks } from './block-table.ts'
+export { decodeImage } from './decode-image.ts'
+export type { EvaluationBatch } from './evaluation-batch.ts'
+export type { FeatureBatch } from './feature-batch.ts'
+export { type ImageBatch, imageBatches, imageFeatureBatches } from './image-batches.ts'
+export { imageLabels } from './image-labels.ts'
+export {
+  type ImagePreprocessing,
+  imagePreprocessing,
+  normalizedValues,
+  readImagePreprocessing,
+} from './image-preprocessing.ts'
+export { type ImageTable, readImageTable, writeImageTable } from './image-table.ts'
 export { type Books, listBooks } from './list-books.ts'
+export { type Images, listImages } from './list-images.ts'
+export type { ParquetShards } from './list-parquet-shards.ts'
 export { IGNORED_LABEL, type MaskedBlocks, type MaskTokensOptions, maskTokens } from './mask-tokens.ts'
-export { readMaskedBlocks, writeMaskedBlocks } from './masked-block-table.ts'
+export { type EvaluationProtocol, readMaskedBlocks, writeMaskedBlocks } from './masked-block-table.ts'
+export { nextTokenBlocks, nextTokenLabels } from './next-token-blocks.ts'
 export { openTokenizer, type Tokenizer, type TokenizerFiles } from './open-tokenizer.ts'
 export { type PaddedBatch, type PaddedBatchesOptions, paddedBatches } from './padded-batches.ts'
 export { type RandomStream, randomStream, sampleWithoutReplacement } from './random-stream.ts'
-export { readWikiText } from './read-wiki-text.ts'
+export { listWikiText, readWikiRows, readWikiText, type TextFiles } from './read-wiki-text.ts'
+export { releasedCodeBlocks } from './released-code-blocks.ts'
 export {
   type BookLine,
   type BookSample,
@@ -14,6 +31,7 @@ export {
   type SkippedBook,
   sampleBooks,
 } from './sample-books.ts'
+export { imageClass, type SampleImagesOptions, sampleImages } from './sample-images.ts'
 export { type TokenBlocksOptions, tokenBlocks } from './token-blocks.ts'
 export { readTokenTable, writeTokenTable } from './token-table.ts'
 export { type TokenizedLine, type TokenizeLinesOptions, type TokenTable, tokenizeLines } from './tokenize-lines.ts'

@@ -1,23 +1,20 @@
 import { type Tensor, UserError } from '@isthmus/tensor'
-import type { Tokenizer } from './open-tokenizer.ts'
+import type { LabelledBlocks } from './block-batches.ts'
+import { requiredToken, type Tokenizer } from './open-tokenizer.ts'
 import { type RandomStream, randomStream } from './random-stream.ts'
 
 /** The label of a position that has no loss. */
 export const IGNORED_LABEL = -100
 
 /** Blocks with their masks drawn, and what they were drawn by. */
-export interface MaskedBlocks {
-  /** What the model reads, shape `[blocks, blockSize]`. */
-  readonly inputIds: Tensor<Int32Array>
-  /** The original id at the selected positions, −100 at all others, shape `[blocks, blockSize]`. */
-  readonly labels: Tensor<Int32Array>
+export interface MaskedBlocks extends LabelledBlocks {
   readonly probability: number
   readonly seed: number
   readonly vocabularyDigest: string
 }
 
 export interface MaskTokensOptions {
-  readonly tokenizer: Pick<Tokenizer, 'vocabSize' | 'specialIds' | 'maskId' | 'vocabularyDigest'>
+  readonly tokenizer: Pick<Tokenizer, 'file' | 'vocabSize' | 'specialIds' | 'maskId' | 'vocabularyDigest'>
   /** Fixes the masks; record it. An integer of {0 … 2⁵³−1}. */
   readonly seed: number
   /** The probability with which a position is selected, in (0, 1]. Default 0.15. */
@@ -31,7 +28,8 @@ export interface MaskTokensOptions {
  *  uniformly from those that are not special (which may be the same one), and 10 % stay as they are.
  *  A block's draws are fixed by (seed, its index, its ids): the first k blocks have the same masks whatever follows.
  *  @param blocks Shape `[blocks, blockSize]`, not modified.
- *  @throws {UserError} when `probability` is out of range, an id is not in the vocabulary, or no position is selected.
+ *  Labels are the original ids.
+ *  @throws {UserError} when `probability` is out of range, the tokenizer has no mask token, an id is not in the vocabulary, or no position is selected.
  *  @see Devlin et al. (2019), BERT, §3.1 and appendix A.1.
  */
 export function maskTokens(blocks: Tensor<Int32Array>, options: MaskTokensOptions): MaskedBlocks {
@@ -39,6 +37,7 @@ export function maskTokens(blocks: Tensor<Int32Array>, options: MaskTokensOption
   if (!(probability > 0 && probability <= 1)) {
     throw new UserError(`probability must be greater than 0 and at most 1, but it is ${probability}`)
   }
+  const maskId = requiredToken(tokenizer, 'mask')
   const ordinary = ordinaryIds(tokenizer)
   const inputIds = blocks.data.slice()
   const labels = new Int32Array(inputIds.length).fill(IGNORED_LABEL)
@@ -51,7 +50,7 @@ export function maskTokens(blocks: Tensor<Int32Array>, options: MaskTokensOption
       checkId(id, i, tokenizer.vocabSize, blockSize)
       if (tokenizer.specialIds.has(id) || stream.uniform() >= probability) continue
       labels[i] = id
-      inputIds[i] = corrupt(id, stream, ordinary, tokenizer.maskId)
+      inputIds[i] = corrupt(id, stream, ordinary, maskId)
       selected++
     }
   }

@@ -1,71 +1,63 @@
-import { type Tensor, UserError } from '@isthmus/tensor'
-import { Field, FixedSizeList, Int32, makeData, RecordBatch, Schema, Struct, Table } from 'apache-arrow'
+import { UserError } from '@isthmus/tensor'
 import { metadataEntry, readArrowFile, writeArrowFile } from './arrow-file.ts'
+import { blockColumn, blockTable } from './block-table.ts'
 import type { MaskedBlocks } from './mask-tokens.ts'
 
 const CONTENT = 'isthmus.masked-blocks'
-/** The text is tokenised as it is, paragraph by paragraph (algorithms §9). */
-const PROTOCOL = 'clean'
+
+/** How a text becomes blocks: `clean` by `tokenBlocks`, as it is, or `released-code` by `releasedCodeBlocks`. */
+export type EvaluationProtocol = 'clean' | 'released-code'
+const protocols: readonly string[] = ['clean', 'released-code'] satisfies EvaluationProtocol[]
 
 /** Write masked blocks as an Arrow IPC file: columns `inputIds` and `labels`, both FixedSizeList<Int32>[blockSize].
  *
  *  The schema's metadata has `content`, `protocol`, `blockSize`, `probability`, `seed` and `vocabularyDigest`. Equal
  *  blocks give equal bytes.
+ *  @param protocol How the text became the blocks.
  *  @throws {UserError} when the file cannot be written.
  */
-export async function writeMaskedBlocks(path: string, masked: MaskedBlocks): Promise<void> {
-  const [count, blockSize] = masked.inputIds.shape as [number, number]
-  const type = new FixedSizeList(blockSize, new Field('item', new Int32(), false))
-  const schema = new Schema(
-    [new Field('inputIds', type, false), new Field('labels', type, false)],
-    new Map([
-      ['content', CONTENT],
-      ['protocol', PROTOCOL],
-      ['blockSize', String(blockSize)],
-      ['probability', String(masked.probability)],
-      ['seed', String(masked.seed)],
-      ['vocabularyDigest', masked.vocabularyDigest],
-    ]),
-  )
-  const children = [masked.inputIds, masked.labels].map(({ data }) =>
-    makeData({ type, length: count, nullCount: 0, child: makeData({ type: new Int32(), data, nullCount: 0 }) }),
-  )
-  const rows = makeData({ type: new Struct(schema.fields), length: count, nullCount: 0, children })
-  await writeArrowFile(path, new Table([new RecordBatch(schema, rows)]))
+export async function writeMaskedBlocks(
+  path: string,
+  masked: MaskedBlocks,
+  protocol: EvaluationProtocol = 'clean',
+): Promise<void> {
+  const { inputIds, labels } = masked
+  const metadata = [
+    ['content', CONTENT],
+    ['protocol', protocol],
+    ['blockSize', String(inputIds.shape[1])],
+    ['probability', String(masked.probability)],
+    ['seed', String(masked.seed)],
+    ['vocabularyDigest', masked.vocabularyDigest],
+  ] as const
+  await writeArrowFile(path, blockTable({ inputIds, labels }, new Map(metadata)))
 }
 
 /** Read what `writeMaskedBlocks` wrote. The tensors are views of the file's bytes where it has one record batch.
  *
- *  @throws {UserError} when the file cannot be read, is no table of masked blocks, or was made by another protocol.
+ *  @throws {UserError} when the file cannot be read, is no table of masked blocks, or names a protocol that is unknown.
  */
-export async function readMaskedBlocks(path: string): Promise<MaskedBlocks> {
+export async function readMaskedBlocks(
+  path: string,
+): Promise<MaskedBlocks & { readonly protocol: EvaluationProtocol }> {
   const table = await readArrowFile(path, CONTENT)
   const protocol = metadataEntry(table, 'protocol', path)
-  if (protocol !== PROTOCOL) {
-    throw new UserError(`${path} was made by the protocol '${protocol}', expected '${PROTOCOL}'; make it again`)
+  if (!isProtocol(protocol)) {
+    throw new UserError(
+      `${path} was made by the protocol '${protocol}', expected ${protocols.join(' or ')}; make it again`,
+    )
   }
   const blockSize = Number(metadataEntry(table, 'blockSize', path))
   return {
-    inputIds: fixedSizeColumn(table, 'inputIds', blockSize),
-    labels: fixedSizeColumn(table, 'labels', blockSize),
+    inputIds: blockColumn(table, 'inputIds', blockSize),
+    labels: blockColumn(table, 'labels', blockSize),
     probability: Number(metadataEntry(table, 'probability', path)),
     seed: Number(metadataEntry(table, 'seed', path)),
     vocabularyDigest: metadataEntry(table, 'vocabularyDigest', path),
+    protocol,
   }
 }
 
-function fixedSizeColumn(table: Table, name: string, width: number): Tensor<Int32Array> {
-  const chunks = table.getChild(name)!.data.map((chunk) => {
-    const values = chunk.children[0]!.values as Int32Array
-    return values.subarray(0, chunk.length * width)
-  })
-  const shape = [table.numRows, width]
-  if (chunks.length === 1) return { shape, data: chunks[0]! }
-  const data = new Int32Array(table.numRows * width)
-  let offset = 0
-  for (const chunk of chunks) {
-    data.set(chunk, offset)
-    offset += chunk.length
-  }
-  return { shape, data }
+function isProtocol(name: string): name is EvaluationProtocol {
+  return protocols.includes(name)
 }

@@ -3,9 +3,20 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers'
 import { UserError } from '@isthmus/tensor'
-import { type SpecialTokenName, type TokenizerConfig, wordPieceTokenizerJson } from './wordpiece-tokenizer-json.ts'
+import { byteLevelTokenizerJson } from './byte-level-tokenizer-json.ts'
+import {
+  conventionalTokens,
+  type SpecialTokenFields,
+  type SpecialTokenRole,
+  specialTokenIds,
+  specialTokenRoles,
+  tokenName,
+} from './special-tokens.ts'
+import { type TokenizerConfig, wordPieceTokenizerJson } from './wordpiece-tokenizer-json.ts'
 
-/** The files that make a tokenizer, by name: `tokenizer.json` or `vocab.txt`, and perhaps `tokenizer_config.json`. */
+/** The files that make a tokenizer, by name: `tokenizer.json`, `vocab.txt`, or `vocab.json` and `merges.txt`; and perhaps
+ *  `tokenizer_config.json` and `special_tokens_map.json`.
+ */
 export type TokenizerFiles = Readonly<Record<string, string>>
 
 /** What text becomes token ids with. */
@@ -17,12 +28,14 @@ export interface Tokenizer {
   readonly vocabSize: number
   /** SHA-256, in hexadecimal, of the UTF-8 JSON array of the tokens by id: equal where ids mean the same. */
   readonly vocabularyDigest: string
-  readonly clsId: number
-  readonly sepId: number
-  readonly padId: number
-  readonly maskId: number
-  readonly unkId: number
-  /** The five above and every other token that the tokenizer marks as special. */
+  /** Stands before a text: [CLS], RoBERTa's `<s>`; null where a tokenizer has none, as all of these may be. */
+  readonly clsId: number | null
+  /** Stands after a text: [SEP], RoBERTa's `</s>`. */
+  readonly sepId: number | null
+  readonly padId: number | null
+  readonly maskId: number | null
+  readonly unkId: number | null
+  /** Those of the five above that there are, and every other token that the tokenizer marks as special. */
   readonly specialIds: ReadonlySet<number>
   /** Token ids of a text, without special tokens around it. */
   encode(text: string): number[]
@@ -30,31 +43,36 @@ export interface Tokenizer {
   decode(ids: readonly number[] | Int32Array): string
 }
 
-const ROLES = ['cls', 'sep', 'pad', 'mask', 'unk'] as const
-type Role = (typeof ROLES)[number]
-
-/** Open a tokenizer from `tokenizer.json`, or from the `vocab.txt` of a BERT where there is no `tokenizer.json`.
+/** Open a tokenizer from `tokenizer.json`; where there is none, from the `vocab.txt` of a BERT, or the `vocab.json` and
+ *  `merges.txt` of a GPT-2 or RoBERTa.
  *
  *  `tokenizer_config.json` is used where present: for the names of the special tokens and, beside `vocab.txt`, for
- *  `do_lower_case` (default true), `strip_accents` and `tokenize_chinese_chars`.
+ *  `do_lower_case` (default true), `strip_accents` and `tokenize_chinese_chars`, beside `vocab.json` for
+ *  `add_prefix_space` (default false). How special tokens are found: {@link specialTokenIds}.
  *  @param source A folder, or the paths of the files by name.
  *  @param name What messages call the folder; each file's path is used where none is given.
  *  @throws {UserError} when there is no vocabulary, a file cannot be read or parsed, ids have a gap, or a special token
- *    is missing.
+ *    that is named is missing.
  */
 export async function openTokenizer(source: string | TokenizerFiles, name?: string): Promise<Tokenizer> {
   const files = await readTokenizerFiles(source, name)
-  const config = (files.config === undefined ? {} : parseJson(files.config)) as TokenizerConfig
-  const specialTokens = specialTokenNames(config)
-  const { file, text } = files.vocabulary
-  const json =
-    files.kind === 'tokenizer.json'
-      ? parseJson(files.vocabulary)
-      : wordPieceTokenizerJson(text, config, Object.values(specialTokens), specialTokens.unk, file)
+  const config: TokenizerConfig = files.config === undefined ? {} : parseJson(files.config)
+  const map: SpecialTokenFields = files.specialTokens === undefined ? {} : parseJson(files.specialTokens)
+  const { file } = files.vocabulary
+  const json = tokenizerJson(files, config, [config, map])
   const library = construct(json, config, file)
   const vocabulary = vocabularyById(library, file)
-  const ids = specialTokenIds(library, specialTokens, file)
   const added = [...library.get_added_tokens_decoder().values()].filter((token) => token.special)
+  const ids = specialTokenIds(
+    {
+      json,
+      named: [config, map],
+      tokenId: (token) => library.token_to_id(token),
+      isSpecial: (token) => added.some(({ content }) => content === token),
+    },
+    file,
+  )
+  const roles = Object.values(ids).filter((id) => id !== null)
   return {
     file,
     vocabulary,
@@ -65,16 +83,36 @@ export async function openTokenizer(source: string | TokenizerFiles, name?: stri
     padId: ids.pad,
     maskId: ids.mask,
     unkId: ids.unk,
-    specialIds: new Set([...Object.values(ids), ...added.map((token) => token.id)]),
+    specialIds: new Set([...roles, ...added.map((token) => token.id)]),
     encode: (text) => library.encode(text, { add_special_tokens: false }).ids,
     decode: (tokens) => (tokens.length === 0 ? '' : library.decode([...tokens])),
   }
+}
+
+/** The id of a special token without which text cannot be prepared for masked language modelling.
+ *
+ *  @throws {UserError} when the tokenizer has none.
+ */
+export function requiredToken<Role extends 'cls' | 'sep' | 'mask'>(
+  tokenizer: Pick<Tokenizer, 'file' | `${Role}Id`>,
+  role: Role,
+): number {
+  const id = (tokenizer as Readonly<Record<string, unknown>>)[`${role}Id`] as number | null
+  if (id !== null) return id
+  throw new UserError(
+    `${tokenizer.file} has no ${role} token, which masked language modelling needs; name it as ${role}_token in ` +
+      'tokenizer_config.json, or choose a model that was trained so',
+  )
 }
 
 interface NamedText {
   readonly file: string
   readonly text: string
 }
+
+type VocabularyFiles =
+  | { readonly kind: 'tokenizer.json' | 'vocab.txt'; readonly vocabulary: NamedText }
+  | { readonly kind: 'vocab.json'; readonly vocabulary: NamedText; readonly merges: NamedText }
 
 async function readTokenizerFiles(source: string | TokenizerFiles, name: string | undefined) {
   const read = async (base: string): Promise<NamedText | undefined> => {
@@ -89,16 +127,51 @@ async function readTokenizerFiles(source: string | TokenizerFiles, name: string 
       throw new UserError(`cannot read ${file}: ${message}; check the path`, { cause })
     }
   }
-  const config = await read('tokenizer_config.json')
-  for (const kind of ['tokenizer.json', 'vocab.txt'] as const) {
-    const vocabulary = await read(kind)
-    if (vocabulary !== undefined) return { kind, vocabulary, config }
+  const found = await readVocabulary(read)
+  if (found !== undefined) {
+    const config = await read('tokenizer_config.json')
+    return { ...found, config, specialTokens: await read('special_tokens_map.json') }
   }
   const folder =
     name ?? (typeof source === 'string' ? source : `the files ${Object.keys(source).join(', ') || '(none)'}`)
   throw new UserError(
-    `no tokenizer in ${folder}: expected tokenizer.json or vocab.txt; copy one from where the model was published`,
+    `no tokenizer in ${folder}: expected tokenizer.json, vocab.txt, or vocab.json and merges.txt; copy one from where ` +
+      'the model was published',
   )
+}
+
+async function readVocabulary(
+  read: (base: string) => Promise<NamedText | undefined>,
+): Promise<VocabularyFiles | undefined> {
+  for (const kind of ['tokenizer.json', 'vocab.txt'] as const) {
+    const vocabulary = await read(kind)
+    if (vocabulary !== undefined) return { kind, vocabulary }
+  }
+  const [vocabulary, merges] = [await read('vocab.json'), await read('merges.txt')]
+  if (vocabulary === undefined || merges === undefined) return undefined
+  return { kind: 'vocab.json', vocabulary, merges }
+}
+
+/** The content of `tokenizer.json`: as it is, or made from the older files. */
+function tokenizerJson(files: VocabularyFiles, config: TokenizerConfig, named: readonly SpecialTokenFields[]): object {
+  const { file, text } = files.vocabulary
+  if (files.kind === 'tokenizer.json') return parseJson(files.vocabulary)
+  const names = (role: SpecialTokenRole) => named.flatMap((fields) => tokenName(fields[`${role}_token`]) ?? [])
+  const special = [...new Set(specialTokenRoles.flatMap((role) => [...names(role), ...conventionalTokens[role]]))]
+  if (files.kind === 'vocab.json') {
+    const { merges } = files
+    const vocabulary = parseVocabularyJson(parseJson(files.vocabulary), file)
+    const endOfText = '<|endoftext|>'
+    const prefixed = config.add_prefix_space ?? false
+    return byteLevelTokenizerJson(vocabulary, merges.text, [...special, endOfText], prefixed, merges.file)
+  }
+  return wordPieceTokenizerJson(text, config, special, names('unk')[0] ?? conventionalTokens.unk[0]!, file)
+}
+
+function parseVocabularyJson(json: object, file: string): Record<string, number> {
+  const wrong = Object.entries(json).find(([, id]) => !Number.isSafeInteger(id) || id < 0)
+  if (wrong === undefined) return json as Record<string, number>
+  throw new UserError(`${file}: token '${wrong[0]}' has the id ${JSON.stringify(wrong[1])}; restore the file`)
 }
 
 function parseJson({ file, text }: NamedText): object {
@@ -120,32 +193,6 @@ function construct(json: object, config: TokenizerConfig, file: string): Hugging
       cause,
     })
   }
-}
-
-function specialTokenNames(config: TokenizerConfig): Record<Role, string> {
-  const name = (token: SpecialTokenName | undefined, standard: string) =>
-    (typeof token === 'object' ? token?.content : token) ?? standard
-  return {
-    cls: name(config.cls_token, '[CLS]'),
-    sep: name(config.sep_token, '[SEP]'),
-    pad: name(config.pad_token, '[PAD]'),
-    mask: name(config.mask_token, '[MASK]'),
-    unk: name(config.unk_token, '[UNK]'),
-  }
-}
-
-function specialTokenIds(library: HuggingFaceTokenizer, names: Record<Role, string>, file: string) {
-  const id = (role: Role): number => {
-    const found = library.token_to_id(names[role])
-    if (found === undefined) {
-      throw new UserError(
-        `${file} has no token '${names[role]}'; add it, or name the token that takes its place as ${role}_token in ` +
-          'tokenizer_config.json',
-      )
-    }
-    return found
-  }
-  return { cls: id('cls'), sep: id('sep'), pad: id('pad'), mask: id('mask'), unk: id('unk') }
 }
 
 function vocabularyById(library: HuggingFaceTokenizer, file: string): string[] {

@@ -1,21 +1,20 @@
 import { type Tensor, UserError } from '@isthmus/tensor'
+import type { FeatureBatch } from './feature-batch.ts'
 
-/** Sequences of different lengths as one feed, padded at their ends. Names are those of the graph's inputs. */
-export interface PaddedBatch {
-  /** Shape `[batch, sequence]`; `padId` where padded, which no real token attends to. */
-  readonly inputIds: Tensor<Int32Array>
-  /** All 0, shape `[batch, sequence]`. */
-  readonly tokenTypeIds: Tensor<Int32Array>
-  /** 1 at real tokens and 0 at padding, shape `[batch, sequence]`. */
-  readonly attentionMask: Tensor<Int32Array>
-  /** Where the real tokens are, as flat indices of `[batch · sequence]`, increasing. */
-  readonly tokenPositions: Int32Array
-  /** Which sequence each row holds, as an index of the argument, shape `[batch]`. */
-  readonly sequences: Int32Array
+/** Sequences of different lengths as one feed, padded at their ends. */
+export interface PaddedBatch extends FeatureBatch {
+  readonly feeds: {
+    /** Shape `[batch, length]`; `padId` where padded, which no real token attends to. */
+    readonly inputIds: Tensor<Int32Array>
+    /** All 0, shape `[batch, length]`. */
+    readonly tokenTypeIds: Tensor<Int32Array>
+    /** 1 at real tokens and 0 at padding, shape `[batch, length]`. */
+    readonly attentionMask: Tensor<Int32Array>
+  }
 }
 
 export interface PaddedBatchesOptions {
-  /** The product batch · sequence at most, padding included. */
+  /** The product batch · length at most, padding included. */
   readonly tokensPerBatch: number
   /** The id of padding. Default 0. */
   readonly padId?: number
@@ -54,19 +53,22 @@ function paddedBatch(sequences: readonly Int32Array[], members: readonly number[
   const shape = [members.length, width]
   const inputIds = new Int32Array(members.length * width).fill(padId)
   const attentionMask = new Int32Array(members.length * width)
-  const tokenPositions = new Int32Array(members.reduce((total, member) => total + sequences[member]!.length, 0))
+  const positions = new Int32Array(members.reduce((total, member) => total + sequences[member]!.length, 0))
   let written = 0
   members.forEach((member, row) => {
     const ids = sequences[member]!
     inputIds.set(ids, row * width)
     attentionMask.fill(1, row * width, row * width + ids.length)
-    for (let i = 0; i < ids.length; i++) tokenPositions[written++] = row * width + i
+    for (let i = 0; i < ids.length; i++) positions[written++] = row * width + i
   })
   return {
-    inputIds: { shape, data: inputIds },
-    tokenTypeIds: { shape, data: new Int32Array(members.length * width) },
-    attentionMask: { shape, data: attentionMask },
-    tokenPositions,
+    feeds: {
+      inputIds: { shape, data: inputIds },
+      tokenTypeIds: { shape, data: new Int32Array(members.length * width) },
+      attentionMask: { shape, data: attentionMask },
+    },
     sequences: Int32Array.from(members),
+    length: width,
+    positions,
   }
 }

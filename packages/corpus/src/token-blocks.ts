@@ -1,5 +1,5 @@
 import { type Tensor, UserError } from '@isthmus/tensor'
-import type { Tokenizer } from './open-tokenizer.ts'
+import { requiredToken, type Tokenizer } from './open-tokenizer.ts'
 
 export interface TokenBlocksOptions {
   /** What messages call the text. */
@@ -15,7 +15,8 @@ export interface TokenBlocksOptions {
  *  where t are the tokens of all paragraphs, one after the other with nothing between; what is left at the end and
  *  fills no block is dropped.
  *  @returns Token ids, shape `[blocks, blockSize]`, a new buffer.
- *  @throws {UserError} when the text has less than a block of tokens, or `blockSize` leaves no room for one.
+ *  @throws {UserError} when the tokenizer has no [CLS] or [SEP], the text has less than a block of tokens, or `blockSize`
+ *    leaves no room for one.
  */
 export function tokenBlocks(
   paragraphs: readonly string[],
@@ -28,6 +29,7 @@ export function tokenBlocks(
       `blockSize must be a whole number of at least 3 ([CLS], a token and [SEP]), but it is ${blockSize}`,
     )
   }
+  const [clsId, sepId] = [requiredToken(tokenizer, 'cls'), requiredToken(tokenizer, 'sep')]
   const room = blockSize - 2
   const tokens = paragraphs.flatMap((paragraph) => tokenizer.encode(paragraph))
   const blocks = Math.floor(tokens.length / room)
@@ -40,9 +42,9 @@ export function tokenBlocks(
   const data = new Int32Array(blocks * blockSize)
   for (let block = 0; block < blocks; block++) {
     const start = block * blockSize
-    data[start] = tokenizer.clsId
+    data[start] = clsId
     data.set(tokens.slice(block * room, (block + 1) * room), start + 1)
-    data[start + blockSize - 1] = tokenizer.sepId
+    data[start + blockSize - 1] = sepId
   }
   return { shape: [blocks, blockSize], data }
 }

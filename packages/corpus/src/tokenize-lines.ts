@@ -21,12 +21,14 @@ export interface TokenTable {
 export interface TokenizeLinesOptions {
   /** Tokens a line at most, special tokens included: the smaller of 512 and the model's positions. Default 512. */
   readonly maxTokens?: number
-  /** Whether a line is put between [CLS] and [SEP]. Default true. */
+  /** Whether a line is put between [CLS] and [SEP], where the tokenizer has them. Default true. */
   readonly specialTokens?: boolean
 }
 
 /** Turn lines into tokens, `[CLS] … [SEP]`, each cut to `maxTokens` by dropping tokens at its end.
  *
+ *  What a tokenizer has as [CLS] and [SEP] may have other names, RoBERTa's `<s>` and `</s>`; GPT-2's has neither, and its
+ *  lines stay as they are.
  *  A line that has no token of its own (control characters only) is left out. Order is kept.
  *  @throws {UserError} when `maxTokens` leaves no room for a token.
  */
@@ -36,10 +38,12 @@ export function tokenizeLines(
   options: TokenizeLinesOptions = {},
 ): TokenTable {
   const { maxTokens = 512, specialTokens = true } = options
-  const room = specialTokens ? maxTokens - 2 : maxTokens
+  const { clsId, sepId } = tokenizer
+  const frame = specialTokens && clsId !== null && sepId !== null ? ([clsId, sepId] as const) : null
+  const room = frame === null ? maxTokens : maxTokens - 2
   if (!Number.isSafeInteger(maxTokens) || room < 1) {
     throw new UserError(
-      `maxTokens must be a whole number of at least ${specialTokens ? '3 ([CLS], a token and [SEP])' : 1}, ` +
+      `maxTokens must be a whole number of at least ${frame !== null ? '3 ([CLS], a token and [SEP])' : 1}, ` +
         `but it is ${maxTokens}`,
     )
   }
@@ -47,7 +51,7 @@ export function tokenizeLines(
   for (const { book, line, text } of lines) {
     const ids = tokenizer.encode(text).slice(0, room)
     if (ids.length === 0) continue
-    const framed = specialTokens ? [tokenizer.clsId, ...ids, tokenizer.sepId] : ids
+    const framed = frame === null ? ids : [frame[0], ...ids, frame[1]]
     tokenized.push({ book, line, ids: Int32Array.from(framed) })
   }
   return { lines: tokenized, maxTokens, specialTokens, vocabularyDigest: tokenizer.vocabularyDigest }

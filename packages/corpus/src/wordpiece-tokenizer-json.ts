@@ -1,26 +1,21 @@
 import { UserError } from '@isthmus/tensor'
+import type { SpecialTokenFields } from './special-tokens.ts'
 
-/** The fields of `tokenizer_config.json` that decide how a BERT reads text, and what its special tokens are called. */
-export interface TokenizerConfig {
+/** The fields of `tokenizer_config.json` that decide how text is read, and what special tokens are called. */
+export interface TokenizerConfig extends SpecialTokenFields {
   readonly do_lower_case?: boolean
   readonly strip_accents?: boolean | null
   readonly tokenize_chinese_chars?: boolean
-  readonly cls_token?: SpecialTokenName
-  readonly sep_token?: SpecialTokenName
-  readonly pad_token?: SpecialTokenName
-  readonly mask_token?: SpecialTokenName
-  readonly unk_token?: SpecialTokenName
+  /** Of byte-level tokenizers. */
+  readonly add_prefix_space?: boolean
 }
-
-/** A special token's text, or an object that has it as `content`: both are found in the wild. */
-export type SpecialTokenName = string | { readonly content: string }
 
 /** Build the `tokenizer.json` of a BERT WordPiece tokenizer from its `vocab.txt`.
  *
  *  @param text The file: one token a line, the line number counted from 0 is the token's id.
  *  @param specialTokens Tokens that are never split and stand for themselves in the text.
  *  @param file What messages call the file.
- *  @throws {UserError} when a token stands on two lines, or a line is empty.
+ *  @throws {UserError} when a token stands on two lines, a line is empty, or `unknownToken` stands on none.
  *  @see Devlin et al. (2019), BERT; Wu et al. (2016), §4.1 (WordPiece).
  */
 export function wordPieceTokenizerJson(
@@ -31,6 +26,12 @@ export function wordPieceTokenizerJson(
   file: string,
 ): object {
   const vocabulary = parseVocabulary(text, file)
+  if (!vocabulary.has(unknownToken)) {
+    throw new UserError(
+      `${file} has no token '${unknownToken}'; add it, or name the token that takes its place as unk_token in ` +
+        'tokenizer_config.json',
+    )
+  }
   return {
     added_tokens: specialTokens
       .filter((content) => vocabulary.has(content))

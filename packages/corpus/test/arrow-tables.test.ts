@@ -78,11 +78,12 @@ describe('token tables', () => {
 describe('masked blocks', () => {
   it('reads back what was written, with the same bytes each time', async () => {
     const [path, again] = [join(folder, 'masked.arrow'), join(folder, 'again.arrow')]
+    const protocols = fc.constantFrom('clean' as const, 'released-code' as const)
     await fc.assert(
-      fc.asyncProperty(maskedBlocks, async (masked) => {
-        await writeMaskedBlocks(path, masked)
-        await writeMaskedBlocks(again, await readMaskedBlocks(path))
-        expect(await readMaskedBlocks(path)).toEqual(masked)
+      fc.asyncProperty(maskedBlocks, protocols, async (masked, protocol) => {
+        await writeMaskedBlocks(path, masked, protocol)
+        await writeMaskedBlocks(again, await readMaskedBlocks(path), protocol)
+        expect(await readMaskedBlocks(path)).toEqual({ ...masked, protocol })
         expect(await readFile(again)).toEqual(await readFile(path))
       }),
       { numRuns: 50 },
@@ -101,16 +102,17 @@ describe('masked blocks', () => {
     expect([...read.labels.data]).toEqual([10, 11, 12, 13, 14, 15, 10, 11, 12, 13, 14, 15])
   })
 
-  it('refuses another protocol', async () => {
+  it('says clean unless told otherwise, and refuses a protocol that is unknown', async () => {
     const path = join(folder, 'protocol.arrow')
     const column = { shape: [1, 3], data: Int32Array.from([1, 2, 3]) }
     const masked = { inputIds: column, labels: column, probability: 0.15, seed: 1, vocabularyDigest: 'd' }
     await writeMaskedBlocks(path, masked)
     const table = tableFromIPC(await readFile(path))
+    expect(table.schema.metadata.get('protocol')).toBe('clean')
     table.schema.metadata.set('protocol', 'other')
     await writeFile(path, tableToIPC(table, 'file'))
     await expect(readMaskedBlocks(path)).rejects.toThrow(
-      new UserError(`${path} was made by the protocol 'other', expected 'clean'; make it again`),
+      new UserError(`${path} was made by the protocol 'other', expected clean or released-code; make it again`),
     )
     table.schema.metadata.delete('protocol')
     await writeFile(path, tableToIPC(table, 'file'))

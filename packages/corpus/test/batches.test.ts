@@ -12,19 +12,21 @@ describe('paddedBatches', () => {
       fc.property(sequences, fc.integer({ min: 1, max: 80 }), (all, tokensPerBatch) => {
         const seen: number[] = []
         for (const batch of paddedBatches(all, { tokensPerBatch, padId: 0 })) {
-          const [rows, width] = batch.inputIds.shape as [number, number]
+          const { inputIds, attentionMask, tokenTypeIds } = batch.feeds
+          const [rows, width] = inputIds.shape as [number, number]
+          expect(batch.length).toBe(width)
           expect(rows * width <= tokensPerBatch || rows === 1).toBe(true)
-          expect(batch.attentionMask.shape).toEqual([rows, width])
-          expect(batch.tokenTypeIds).toEqual({ shape: [rows, width], data: new Int32Array(rows * width) })
+          expect(attentionMask.shape).toEqual([rows, width])
+          expect(tokenTypeIds).toEqual({ shape: [rows, width], data: new Int32Array(rows * width) })
           batch.sequences.forEach((member, row) => {
             const ids = all[member]!
             const padding = new Array(width - ids.length).fill(0)
             const at = (data: Int32Array) => [...data.subarray(row * width, (row + 1) * width)]
-            expect(at(batch.inputIds.data)).toEqual([...ids, ...padding])
-            expect(at(batch.attentionMask.data)).toEqual([...ids.map(() => 1), ...padding])
+            expect(at(inputIds.data)).toEqual([...ids, ...padding])
+            expect(at(attentionMask.data)).toEqual([...ids.map(() => 1), ...padding])
           })
-          const real = [...batch.attentionMask.data.keys()].filter((i) => batch.attentionMask.data[i] === 1)
-          expect([...batch.tokenPositions]).toEqual(real)
+          const real = [...attentionMask.data.keys()].filter((i) => attentionMask.data[i] === 1)
+          expect([...batch.positions]).toEqual(real)
           seen.push(...batch.sequences)
         }
         expect(seen.sort((a, b) => a - b)).toEqual([...all.keys()])
@@ -40,7 +42,7 @@ describe('paddedBatches', () => {
     )
     const [first, ...others] = [...batches]
     expect([first, ...others].map((batch) => [...batch!.sequences])).toEqual([[3, 1, 4], [0, 2], [5]])
-    expect([...first!.inputIds.data]).toEqual([7, 1, 7, 7, 7, 7])
+    expect([...first!.feeds.inputIds.data]).toEqual([7, 1, 7, 7, 7, 7])
   })
 
   it('says what is wrong', () => {
@@ -60,12 +62,15 @@ describe('blockBatches', () => {
     const batches = [...blockBatches(masked, 1)]
     expect(batches).toHaveLength(2)
     expect(batches[0]).toEqual({
-      inputIds: { shape: [1, 4], data: Int32Array.of(2, 4, 8, 3) },
-      tokenTypeIds: { shape: [1, 4], data: new Int32Array(4) },
-      selectedPositions: { shape: [2], data: Int32Array.of(1, 2) },
-      labels: { shape: [2], data: Int32Array.of(7, 8) },
+      feeds: {
+        inputIds: { shape: [1, 4], data: Int32Array.of(2, 4, 8, 3) },
+        tokenTypeIds: { shape: [1, 4], data: new Int32Array(4) },
+        selectedPositions: { shape: [2], data: Int32Array.of(1, 2) },
+        labels: { shape: [2], data: Int32Array.of(7, 8) },
+      },
+      predictions: 2,
     })
-    expect(batches[1]!.inputIds.data).toEqual(Int32Array.of(2, 8, 4, 3))
+    expect(batches[1]!.feeds.inputIds.data).toEqual(Int32Array.of(2, 8, 4, 3))
   })
 
   it('gives the same positions and labels however the blocks are cut', () => {
@@ -76,8 +81,8 @@ describe('blockBatches', () => {
         (rows, batchSize) => {
           const labels = { shape: [rows.length, 5], data: Int32Array.from(rows.flat()) }
           const inputIds = { shape: labels.shape, data: labels.data.map((_, i) => i) }
-          const found = [...blockBatches({ inputIds, labels }, batchSize)].flatMap((batch) =>
-            [...batch.selectedPositions.data].map((p, i) => [batch.inputIds.data[p], batch.labels.data[i]]),
+          const found = [...blockBatches({ inputIds, labels }, batchSize)].flatMap(({ feeds }) =>
+            [...feeds.selectedPositions.data].map((p, i) => [feeds.inputIds.data[p], feeds.labels.data[i]]),
           )
           const expected = rows.flat().flatMap((label, i) => (label === IGNORED_LABEL ? [] : [[i, label]]))
           expect(found).toEqual(expected)

@@ -5,7 +5,13 @@ import { describe, expect, it } from 'vitest'
 import { IGNORED_LABEL, maskTokens } from '../src/index.ts'
 import { expectedBlocks } from './shipped-data.ts'
 
-const tokenizer = { vocabSize: 4096, specialIds: new Set([0, 1, 2, 3, 4]), maskId: 4, vocabularyDigest: 'digest' }
+const tokenizer = {
+  file: 'vocab.txt',
+  vocabSize: 4096,
+  specialIds: new Set([0, 1, 2, 3, 4]),
+  maskId: 4,
+  vocabularyDigest: 'digest',
+}
 
 /** Any ids, special ones among them, as blocks. */
 const blocks = fc

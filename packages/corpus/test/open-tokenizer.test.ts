@@ -70,7 +70,8 @@ describe('openTokenizer', () => {
   it('says which file or token is missing', async () => {
     await expect(openTokenizer(folder)).rejects.toThrow(
       new UserError(
-        `no tokenizer in ${folder}: expected tokenizer.json or vocab.txt; copy one from where the model was published`,
+        `no tokenizer in ${folder}: expected tokenizer.json, vocab.txt, or vocab.json and merges.txt; copy one from ` +
+          'where the model was published',
       ),
     )
     await expect(openTokenizer({}, 'model A')).rejects.toThrow(/^no tokenizer in model A: expected/)
@@ -78,9 +79,18 @@ describe('openTokenizer', () => {
       /^cannot read model A\/vocab.txt: ENOENT.*; check the path$/,
     )
     await write('vocab.txt', tiny.replace('[MASK]', 'x'))
+    expect((await openTokenizer(folder)).maskId).toBe(null)
+    await write('tokenizer_config.json', '{"mask_token": "<mask>"}')
     await expect(openTokenizer(folder, 'model A')).rejects.toThrow(
       new UserError(
-        "model A/vocab.txt has no token '[MASK]'; add it, or name the token that takes its place as mask_token in " +
+        "model A/vocab.txt has no token '<mask>', which is named as mask_token; add it, or name another in " +
+          'tokenizer_config.json',
+      ),
+    )
+    await write('vocab.txt', tiny.replace('[UNK]', 'x'))
+    await expect(openTokenizer(folder, 'model A')).rejects.toThrow(
+      new UserError(
+        "model A/vocab.txt has no token '[UNK]'; add it, or name the token that takes its place as unk_token in " +
           'tokenizer_config.json',
       ),
     )

@@ -106,7 +106,9 @@ describe('sampleBooks', () => {
       ),
     )
     await expect(sampleBooks({}, { seed: 1 })).rejects.toThrow(
-      new UserError('there are 0 books to sample; give at least one {genre}/{book}.txt'),
+      new UserError(
+        'there are 0 books to sample; give at least one {genre}/{book}.txt, or a .parquet file that has rows',
+      ),
     )
   })
 

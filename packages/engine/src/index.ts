@@ -3,3 +3,4 @@ export type { CompileOptions, Engine, EngineIdentity, Feeds, Program, Weights } 
 export { type PrunedGraph, parametersRead, pruneGraph, valuesRead } from './prune-graph.ts'
 export { type DimensionSizes, resolveShape } from './resolve-shape.ts'
 export { type EngineFactory, type EngineOptions, selectEngine } from './select-engine.ts'
+export { selectFeeds } from './select-feeds.ts'

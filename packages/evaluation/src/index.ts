@@ -1,2 +1,2 @@
+export { evaluationLoss, type Loss } from './evaluation-loss.ts'
 export { type CurvePoint, type LossBarrier, lossBarrier } from './loss-barrier.ts'
-export { type Loss, maskedLanguageModelLoss } from './masked-language-model-loss.ts'

@@ -1,4 +1,4 @@
-import type { Feeds, Program } from '@isthmus/engine'
+import { type Feeds, type Program, selectFeeds } from '@isthmus/engine'
 import { type ParameterReader, readWeights } from './parameter-reader.ts'
 
 /** How far an aligned model is from computing the same function. */
@@ -28,7 +28,7 @@ export async function equivalenceGate(
 ): Promise<EquivalenceGate> {
   const logitsOf = async (read: ParameterReader) => {
     const weights = await readWeights(read, program.parameters)
-    return (await program.run(weights, probe)).logits!.data
+    return (await program.run(weights, selectFeeds(program, probe))).logits!.data
   }
   const expected = await logitsOf(b)
   const actual = await logitsOf(aligned)

@@ -1,40 +1,50 @@
 import { randomStream } from '@isthmus/corpus'
 import type { Feeds } from '@isthmus/engine'
-import { type Graph, maxPositions } from '@isthmus/model'
-import { type Tensor, UserError } from '@isthmus/tensor'
+import { type Graph, graphSizes, maxPositions } from '@isthmus/model'
+import { elementCount, UserError } from '@isthmus/tensor'
 
-const blocks = 8
+/** Sequences, or images, of the batch. */
+const batch = 8
 const longestBlock = 128
 /** Every so many tokens the head is asked for logits. */
 const selectionStride = 7
 
 /** The batch on which the equivalence gate compares logits: a function of the architecture alone.
  *
- *  Eight blocks of token ids drawn uniformly from the vocabulary with a fixed seed: every layer and, over the blocks,
- *  a wide part of the embeddings takes part, and no text is needed.
- *  @throws {UserError} when the graph reads no token ids.
+ *  Of a model of text, eight blocks of token ids drawn uniformly from the vocabulary with a fixed seed: every layer and,
+ *  over the blocks, a wide part of the embeddings takes part, and no text is needed. Of a model of images, eight images
+ *  of pixels drawn uniformly from [−2, 2), where normalised pixels lie.
+ *  @throws {UserError} when the graph reads neither token ids nor pixels.
  */
 export function probeBatch(graph: Graph): Feeds {
-  const vocabulary = vocabularySize(graph)
-  if (vocabulary === undefined) {
-    throw new UserError(`the equivalence gate needs a model that reads tokens; ${graph.architecture} has no inputIds`)
+  const images = graph.inputs.find(({ name }) => name === 'pixelValues')
+  if (images !== undefined) return probeImages(images.shape.slice(1).map(Number))
+  const { vocabulary } = graphSizes(graph)
+  if (vocabulary === 0) {
+    throw new UserError(
+      `the equivalence gate needs a model that reads tokens or images; ${graph.architecture} has neither inputIds nor ` +
+        'pixelValues',
+    )
   }
-  const length = Math.min(longestBlock, maxPositions(graph))
-  const shape = [blocks, length]
+  return probeTokens(vocabulary, Math.min(longestBlock, maxPositions(graph)))
+}
+
+function probeTokens(vocabulary: number, length: number): Feeds {
+  const shape = [batch, length]
   const stream = randomStream(0, 'equivalence-gate')
-  const count = blocks * length
+  const count = batch * length
   const selected = Int32Array.from({ length: Math.ceil(count / selectionStride) }, (_, i) => i * selectionStride)
-  const values: Record<string, Tensor<Int32Array>> = {
+  return {
     inputIds: { shape, data: Int32Array.from({ length: count }, () => stream.index(vocabulary)) },
     tokenTypeIds: { shape, data: new Int32Array(count) },
     attentionMask: { shape, data: new Int32Array(count).fill(1) },
     selectedPositions: { shape: [selected.length], data: selected },
   }
-  return values
 }
 
-function vocabularySize(graph: Graph): number | undefined {
-  const words = graph.nodes.find((node) => node.op === 'gather' && node.indices === 'inputIds')
-  if (words?.op !== 'gather') return undefined
-  return graph.parameters.find(({ name }) => name === words.table)!.shape[0]
+function probeImages(dimensions: readonly number[]): Feeds {
+  const shape = [batch, ...dimensions]
+  const stream = randomStream(0, 'equivalence-gate')
+  const data = Float32Array.from({ length: elementCount(shape) }, () => 4 * stream.uniform() - 2)
+  return { pixelValues: { shape, data } }
 }

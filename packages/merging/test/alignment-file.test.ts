@@ -43,6 +43,37 @@ describe('an alignment file', () => {
     )
   })
 
+  it('gives back soft transports, beside the permutations of other axes', async () => {
+    const path = join(await temporaryFolder(), 'transports.safetensors')
+    const alignment: Alignment = {
+      permutations: new Map([['ffn.0', permutation(Int32Array.of(1, 0))]]),
+      transports: new Map([['residual', { shape: [2, 2], data: Float32Array.of(0.25, 0.75, 0.75, 0.25) }]]),
+      space: graphSpace,
+    }
+    await writeAlignment(path, alignment, { method: 'ffn/transport+residual/transport/sinkhorn' })
+    expect(await readAlignment(path)).toEqual(alignment)
+    await using file = await openSafetensors(path)
+    expect(file.metadata).toEqual({
+      format: 'isthmus-transports',
+      method: 'ffn/transport+residual/transport/sinkhorn',
+      ...graphSpace,
+    })
+    expect(file.tensors.get('residual')).toMatchObject({ dtype: 'F32', shape: [2, 2] })
+  })
+
+  it.each([
+    [[2, 2], [0.5, 0.5, 0.5, 0.25], 'row 1 sums to 0.75, but must be weights that sum to 1'],
+    [[2, 2], [1.5, -0.5, 0, 1], 'row 0 sums to 1, but must be weights that sum to 1'],
+    [[2, 1], [1, 1], 'a square matrix is needed, found [2, 1]'],
+  ])('with an entry that is no soft transport is refused: %j %j', async (shape, weights, reason) => {
+    const path = join(await temporaryFolder(), 'soft.safetensors')
+    const tensors = [{ name: 'ffn.0', dtype: 'F32' as const, shape, data: Float32Array.from(weights) }]
+    await writeSafetensors(path, tensors, { format: 'isthmus-transports' })
+    await expect(readAlignment(path)).rejects.toThrow(
+      new UserError(`${path}: 'ffn.0' is no soft transport: ${reason}; align the models again`),
+    )
+  })
+
   it('without a space is of the graph’s own', async () => {
     const path = join(await temporaryFolder(), 'earlier.safetensors')
     const tensors = [{ name: 'ffn.0', dtype: 'I32' as const, shape: [2], data: Int32Array.of(1, 0) }]

@@ -127,6 +127,54 @@ describe('applyAlignment', () => {
     }
   })
 
+  it('transports as it permutes, along every axis of every parameter', async () => {
+    const permutations = drawSymmetry(group, 7)
+    const transports = new Map(
+      [...permutations].map(([name, p]) => {
+        const data = new Float32Array(p.length * p.length)
+        for (const [i, from] of p.entries()) data[i * p.length + from] = 1
+        return [name, { shape: [p.length, p.length], data }]
+      }),
+    )
+    const permuted = applyAlignment(readerOf(weights), graph, inGraphSpace(permutations))
+    const transported = applyAlignment(readerOf(weights), graph, {
+      permutations: new Map(),
+      transports,
+      space: graphSpace,
+    })
+    for (const { name } of graph.parameters) expect(await transported(name), name).toEqual(await permuted(name))
+  })
+
+  it('transports by means: rows of what writes an axis, columns of what reads it', async () => {
+    const mean = { shape: [5, 5], data: new Float32Array(25).fill(0.2) }
+    const aligned = applyAlignment(readerOf(weights), graph, {
+      permutations: new Map(),
+      transports: new Map([['ffn.0', mean]]),
+      space: graphSpace,
+    })
+    const bias = 'bert.encoder.layer.0.intermediate.dense.bias'
+    const average = weights.get(bias)!.data.reduce((sum, value) => sum + value, 0) / 5
+    for (const value of (await aligned(bias)).data) expect(Math.abs(value - average)).toBeLessThan(1e-6)
+    const { data } = await aligned('bert.encoder.layer.0.output.dense.weight')
+    const own = weights.get('bert.encoder.layer.0.output.dense.weight')!.data
+    for (const [k, value] of data.entries()) {
+      const row = own.subarray(k - (k % 5), k - (k % 5) + 5)
+      expect(Math.abs(value - row.reduce((sum, element) => sum + element, 0) / 5)).toBeLessThan(1e-6)
+    }
+  })
+
+  it('refuses a transport of another size', () => {
+    const transports = new Map([['ffn.1', { shape: [6, 6], data: new Float32Array(36) }]])
+    expect(() =>
+      applyAlignment(readerOf(weights), graph, { permutations: new Map(), transports, space: graphSpace }),
+    ).toThrow(
+      new UserError(
+        "the alignment transports 6 features of 'ffn.1', but the model has 5 features there: was it made for another " +
+          'architecture?',
+      ),
+    )
+  })
+
   it('reads what it does not permute as it is', async () => {
     const permutations = new Map<string, Permutation>([
       ['ffn.0', swapped],

@@ -1,14 +1,31 @@
 import { fileURLToPath } from 'node:url'
-import { align, alignmentMethod, decoderOf, graphSpace } from '@isthmus/alignment'
+import {
+  align,
+  alignmentMethod,
+  alignWeights,
+  decoderOf,
+  graphSpace,
+  type MatrixProduct,
+  matrixProductGraph,
+  type TransposedFactor,
+} from '@isthmus/alignment'
 import { Checkpoint } from '@isthmus/checkpoint'
 import type { Program } from '@isthmus/engine'
 import { onnxEngine } from '@isthmus/engine-onnx'
-import { drawSymmetry, type Graph, graphBuilder, graphOf, symmetries } from '@isthmus/model'
-import { identityPermutation, type Permutation, UserError } from '@isthmus/tensor'
+import { drawSymmetry, type Graph, graphBuilder, graphOf, symmetries, vit } from '@isthmus/model'
+import { identityPermutation, type Permutation, type Tensor, UserError } from '@isthmus/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { applyAlignment, type EquivalenceGate, equivalenceGate, probeBatch, untiedReader } from '../src/index.ts'
+import {
+  applyAlignment,
+  type EquivalenceGate,
+  equivalenceGate,
+  type ParameterReader,
+  probeBatch,
+  readWeights,
+  untiedReader,
+} from '../src/index.ts'
 import { randomCorrelation } from './random-correlation.ts'
-import { graphOfConfig, smallConfig } from './small-bert.ts'
+import { graphOfConfig, readerOf, smallConfig } from './small-bert.ts'
 
 const folders = fileURLToPath(new URL('../../../datasets/models', import.meta.url))
 
@@ -123,6 +140,65 @@ describe('the residual stream of shipped models', () => {
   })
 })
 
+describe('shipped models moved by their weights', () => {
+  let models: { graph: Graph; weights: Map<number, Map<string, Tensor>>; program: Program; product: MatrixProduct }
+  let programs: Record<TransposedFactor, Program>
+
+  beforeAll(async () => {
+    const engine = await onnxEngine.create({ executionProvider: 'cpu' })
+    const weights = new Map<number, Map<string, Tensor>>()
+    const opened = await Promise.all([1, 2].map((seed) => Checkpoint.open(`${folders}/seed-${seed}`)))
+    const graph = graphOf(opened[0]!.config, opened[0]!.name, { padding: false })
+    for (const [index, model] of opened.entries()) {
+      const names = graph.parameters.map(({ name }) => name)
+      weights.set(index + 1, new Map(await readWeights((name) => model.read(name), names)))
+      await model.close()
+    }
+    programs = {
+      left: await engine.compile(matrixProductGraph('left'), { outputs: ['product'] }),
+      right: await engine.compile(matrixProductGraph('right'), { outputs: ['product'] }),
+    }
+    const product: MatrixProduct = async (left, right, transposed) =>
+      (await programs[transposed].run(new Map(), { left, right })).product!.data
+    models = { graph, weights, program: await engine.compile(graph, { outputs: ['logits'] }), product }
+  })
+  afterAll(() => Promise.all([models.program, programs.left, programs.right].map((program) => program.dispose())))
+
+  async function move(name: string) {
+    const { graph, weights, program, product } = models
+    const [a, b] = [weights.get(1)!, weights.get(2)!]
+    const correlation = randomCorrelation(128, 1)
+    const alignment = await alignWeights(alignmentMethod(name), { graph, correlation, a, b, product })
+    const read = readerOf(b)
+    const aligned = applyAlignment(read, graph, alignment)
+    return { aligned, gate: await equivalenceGate(program, read, aligned, probeBatch(graph)) }
+  }
+
+  it.each(['weight-matching', 'optimal-transport', 'ffn/weights+attention/transport'])(
+    'pass the gate, and are nearer to one another: %s',
+    async (name) => {
+      const { aligned, gate } = await move(name)
+      expect(gate.passed).toBe(true)
+      expect(gate.maxAbsLogitDifference).toBeLessThanOrEqual(1e-4)
+      expect(gate.maxAbsLogitDifference).toBeGreaterThan(0)
+      const distanceTo = async (read: ParameterReader) => {
+        let sum = 0
+        for (const [parameter, { data }] of models.weights.get(1)!) {
+          for (const [i, value] of (await read(parameter)).data.entries()) sum += (value - data[i]!) ** 2
+        }
+        return sum
+      }
+      expect(await distanceTo(aligned)).toBeLessThan(await distanceTo(readerOf(models.weights.get(2)!)))
+    },
+  )
+
+  it('fail the gate by whole units, softly transported', async () => {
+    const { gate } = await move('ffn/transport/sinkhorn')
+    expect(gate.passed).toBe(false)
+    expect(gate.maxAbsLogitDifference).toBeGreaterThan(1)
+  })
+})
+
 describe('probeBatch', () => {
   it('is the same each time, and reaches over the vocabulary and all positions', () => {
     const { inputIds, selectedPositions } = probeBatch(graphOfConfig({ ...smallConfig, vocab_size: 40 }))
@@ -139,12 +215,34 @@ describe('probeBatch', () => {
     expect(probeBatch(graph).inputIds!.shape).toEqual([8, 128])
   })
 
-  it('needs a model that reads tokens', () => {
+  it('is of pixels where the model reads images', () => {
+    const graph = vit({
+      hiddenSize: 4,
+      numHiddenLayers: 1,
+      numAttentionHeads: 2,
+      intermediateSize: 3,
+      imageSize: 6,
+      patchSize: 3,
+      numChannels: 3,
+      layerNormEps: 1e-12,
+      hiddenAct: 'gelu',
+      queryKeyValueBias: true,
+    })
+    const { pixelValues } = probeBatch(graph)
+    expect(pixelValues!.shape).toEqual([8, 3, 6, 6])
+    expect(probeBatch(graph).pixelValues).toEqual(pixelValues)
+    expect(Math.min(...pixelValues!.data)).toBeLessThan(-1.9)
+    expect(Math.max(...pixelValues!.data)).toBeGreaterThan(1.9)
+  })
+
+  it('needs a model that reads tokens or images', () => {
     const graph = graphBuilder('perceptron')
     const x = graph.input('x', 'float32', ['batch', 3])
     graph.output('logits', graph.linear(x, graph.parameter('weight', [2, 3]), null, 'y'))
     expect(() => probeBatch(graph.build())).toThrow(
-      new UserError('the equivalence gate needs a model that reads tokens; perceptron has no inputIds'),
+      new UserError(
+        'the equivalence gate needs a model that reads tokens or images; perceptron has neither inputIds nor pixelValues',
+      ),
     )
   })
 })

@@ -20,7 +20,16 @@ export type Parameters = ReadonlyMap<string, Tensor<Float64Array>>
 export type Inputs = Record<string, Tensor<Int32Array> | Tensor<Float32Array>>
 
 /** Every architecture with every head that gives logits. */
-export const kinds = ['bert', 'bert classifier', 'roberta', 'distilbert', 'gpt2', 'vit'] as const
+export const kinds = [
+  'bert',
+  'bert classifier',
+  'roberta',
+  'roberta classifier',
+  'distilbert',
+  'distilbert classifier',
+  'gpt2',
+  'vit',
+] as const
 export type Kind = (typeof kinds)[number]
 
 /** Those with a masked language model's head, and how the names of its parameters start. */
@@ -92,7 +101,9 @@ const graphs: Readonly<Record<Kind, (config: Sizes, padding: boolean) => Graph>>
   bert: (config, padding) => bert(config, { padding }),
   'bert classifier': (config, padding) => bert({ ...config, head: 'sequenceClassification' }, { padding }),
   roberta: (config, padding) => roberta(config, { padding }),
+  'roberta classifier': (config, padding) => roberta({ ...config, head: 'sequenceClassification' }, { padding }),
   distilbert: (config, padding) => distilbert(config, { padding }),
+  'distilbert classifier': (config, padding) => distilbert({ ...config, head: 'sequenceClassification' }, { padding }),
   gpt2: (config, padding) => gpt2(config, { padding }),
   vit: (config) => vit(config),
 }

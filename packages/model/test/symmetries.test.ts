@@ -294,7 +294,7 @@ describe.each(Object.entries(maskedLanguageModels) as [keyof typeof maskedLangua
 
 /** The axes of the heads that are no part of the residual stream. */
 function headAxes({ kind, config }: RandomModel): string[] {
-  if (kind === 'bert classifier') return ['pooler']
+  if (kind.endsWith('classifier')) return ['pooler']
   return Object.hasOwn(maskedLanguageModels, kind) && !config.tieWordEmbeddings ? ['mlmHead'] : []
 }
 

@@ -1,14 +1,24 @@
 import { captureBytes, type FeatureSet } from '@isthmus/activations'
-import { type AlignmentMethod, methodFeatureSets } from '@isthmus/alignment'
+import {
+  type AlignmentMethod,
+  hasSoftTransports,
+  methodFeatureSets,
+  needsWeights,
+  sinkhornDefaults,
+} from '@isthmus/alignment'
 import { listBooks } from '@isthmus/corpus'
 import { type Cache, type Node, openSource } from '@isthmus/dataflow'
+import { type Graph, readsImages } from '@isthmus/model'
 import { assertEngineStarts, engineIdentity } from './engines.ts'
 import type { StudyModel } from './open-models.ts'
 import { alignModels } from './operations/align.ts'
+import { alignModelWeights } from './operations/align-weights.ts'
 import { alignmentTokens } from './operations/alignment-tokens.ts'
-import type { AlignmentValue, CorrelationsValue, TokensValue } from './operations/artifacts.ts'
+import type { AlignmentSampleValue, AlignmentValue, CorrelationsValue } from './operations/artifacts.ts'
 import { capture } from './operations/capture.ts'
 import { correlate, correlateStreamed } from './operations/correlate.ts'
+import { sampleRows } from './operations/model-features.ts'
+import { planImages } from './plan-images.ts'
 import type { StudySettings } from './settings.ts'
 
 /** What planning needs of the world. */
@@ -21,91 +31,173 @@ export interface PlanContext {
 }
 
 /** The settings that alignments depend on. */
-export type AlignmentSettings = Pick<StudySettings, 'books' | 'alignment' | 'capture' | 'engine'>
+export type AlignmentSettings = Pick<
+  StudySettings,
+  'books' | 'images' | 'alignment' | 'transport' | 'capture' | 'engine'
+>
 
-/** Tokens on which features are matched, and how many they are. */
-interface TokenSample {
-  readonly node: Node<TokensValue>
-  readonly count: number
+/** Tokens, or images, on which features are matched, and how many rows of features they give. */
+interface AlignmentSample {
+  readonly node: Node<AlignmentSampleValue>
+  readonly rows: number
 }
 
 /** Lays out the alignment of pairs of models as operations, sharing what pairs and methods have in common. */
 export class AlignmentPlanner {
   readonly #settings: AlignmentSettings
   readonly #models: readonly StudyModel[]
+  readonly #methods: readonly AlignmentMethod[]
   readonly #context: PlanContext
-  #sample: Promise<TokenSample> | null = null
+  #sample: Promise<AlignmentSample> | null = null
 
-  /** @param models Models of one vocabulary, among which pairs will be aligned. */
-  constructor(settings: AlignmentSettings, models: readonly StudyModel[], context: PlanContext) {
+  /** @param models Models of one vocabulary, among which pairs will be aligned.
+   *  @param methods All methods by which they will be: what several of them look at is computed together.
+   */
+  constructor(
+    settings: AlignmentSettings,
+    models: readonly StudyModel[],
+    methods: readonly AlignmentMethod[],
+    context: PlanContext,
+  ) {
     this.#settings = settings
     this.#models = models
+    this.#methods = methods
     this.#context = context
   }
 
-  /** The alignment of B to A by a method. The text is sampled the first time that a method needs it.
+  /** The alignment of B to A by a method. The text, or the images, are sampled the first time that a method needs it.
    *
-   *  @throws {UserError} when there are no books, or none is long enough.
+   *  @throws {UserError} when there are no books or images, or no book is long enough.
    */
   async align(a: StudyModel, b: StudyModel, method: AlignmentMethod): Promise<Node<AlignmentValue>> {
-    const sets = methodFeatureSets(method, a.graph)
-    const groups = [...new Set(sets.map(({ taps }) => tapGroup(taps)))]
-    if (groups.length > 0) this.#sample ??= this.#sampleTokens()
-    const sample = await this.#sample
-    const correlations = groups.map((group) => {
-      const own = sets.filter(({ taps }) => tapGroup(taps) === group)
-      return this.#correlation(a, b, group, own, sample!)
-    })
-    return alignModels.node(
-      { model: b.checkpoint, correlations },
-      { method: method.name },
-      { label: `align ${a.name} and ${b.name} by ${method.name}` },
+    const groups = featureGroups(method, a.graph)
+    if (groups.length > 0) this.#sample ??= this.#takeSample()
+    const correlations = groups.length === 0 ? [] : this.#correlations(a, b, groups, (await this.#sample)!)
+    const options = { label: `align ${a.name} and ${b.name} by ${method.name}` }
+    if (!needsWeights(method)) {
+      return alignModels.node({ model: b.checkpoint, correlations }, { method: method.name }, options)
+    }
+    return alignModelWeights.node(
+      { a: a.checkpoint, b: b.checkpoint, correlations },
+      {
+        method: method.name,
+        sinkhorn: hasSoftTransports(method) ? { ...sinkhornDefaults, ...this.#settings.transport } : null,
+        engine: engineIdentity(this.#settings.engine),
+      },
+      options,
     )
   }
 
-  async #sampleTokens(): Promise<TokenSample> {
-    const { books: folder, alignment, engine } = this.#settings
+  async #takeSample(): Promise<AlignmentSample> {
+    const { engine, images: folder, alignment } = this.#settings
     if (engine.executionProvider !== 'cpu') await assertEngineStarts(engine)
-    const { cache, resolvePath, compute } = this.#context
+    const [model] = this.#models as readonly [StudyModel]
+    const { fraction, seed } = alignment
+    const label = 'decode the images to align on'
+    const node = readsImages(model.graph)
+      ? await planImages({ folder, split: 'train', fraction, seed, count: null, label }, model, this.#context)
+      : await this.#planTokens()
+    return { node, rows: sampleRows(await this.#context.compute(node), model.graph) }
+  }
+
+  async #planTokens(): Promise<Node<AlignmentSampleValue>> {
+    const { books: folder, alignment } = this.#settings
+    const { cache, resolvePath } = this.#context
     const books = await openSource(cache, await listBooks(resolvePath(folder)), { kind: 'books' as const }, folder)
     const positions = Math.min(...this.#models.map(({ maxPositions }) => maxPositions))
     const { maxTokens, ...sampling } = alignment
-    const node = alignmentTokens.node(
+    return alignmentTokens.node(
       { books, tokenizer: this.#models[0]!.tokenizer },
       { ...sampling, maxTokens: Math.min(maxTokens, positions) },
       { label: 'tokenise the books' },
     )
-    return { node, count: (await compute(node)).tokens }
   }
 
-  /** One node per group of taps, so that methods and studies share what they have in common. */
-  #correlation(
+  /** One node for each group of features that is captured, so that methods and studies share what they have in common,
+   *  and one for all that any method needs and that is too large to capture, so that the models run over the sample once.
+   */
+  #correlations(
     a: StudyModel,
     b: StudyModel,
-    group: string,
-    sets: readonly FeatureSet[],
-    tokens: TokenSample,
+    groups: readonly FeatureGroup[],
+    sample: AlignmentSample,
+  ): Node<CorrelationsValue>[] {
+    const isStreamed = (group: FeatureGroup) =>
+      this.#captureBytes(group, sample, a.graph) > this.#settings.capture.budget
+    const captured = groups.filter((group) => !isStreamed(group))
+    const nodes = captured.map((group) => this.#correlateCaptured(a, b, group, sample))
+    if (captured.length === groups.length) return nodes
+    const streamed = this.#methods.flatMap((method) => featureGroups(method, a.graph)).filter(isStreamed)
+    return [...nodes, this.#correlateStreamed(a, b, streamed, sample)]
+  }
+
+  #captureBytes({ sets }: FeatureGroup, { rows }: AlignmentSample, graph: Graph): number {
+    const names = tapNames(sets)
+    return captureBytes(
+      rows,
+      graph.taps.filter(({ name }) => names.includes(name)),
+      this.#settings.capture.type,
+    )
+  }
+
+  #correlateCaptured(
+    a: StudyModel,
+    b: StudyModel,
+    { name: group, sets }: FeatureGroup,
+    { node: tokens }: AlignmentSample,
   ): Node<CorrelationsValue> {
     const engine = engineIdentity(this.#settings.engine)
-    const { type, budget } = this.#settings.capture
-    const names = [...new Set(sets.flatMap(({ taps }) => taps))]
-    const taps = a.graph.taps.filter(({ name }) => names.includes(name))
-    const params = {
-      sets: sets.map(({ combine = 'pool', taps, ...set }) => ({ ...set, taps: [...taps], combine })),
-      engine,
-    }
-    const options = { label: `correlate ${group} of ${a.name} and ${b.name}` }
-    if (captureBytes(tokens.count, taps, type) > budget) {
-      return correlateStreamed.node({ a: a.checkpoint, b: b.checkpoint, tokens: tokens.node }, params, options)
-    }
+    const { type } = this.#settings.capture
     const captured = ({ checkpoint, name }: StudyModel) =>
       capture.node(
-        { model: checkpoint, tokens: tokens.node },
-        { taps: names, type, engine },
+        { model: checkpoint, tokens },
+        { taps: tapNames(sets), type, engine },
         { label: `capture ${group} of ${name}` },
       )
-    return correlate.node({ a: captured(a), b: captured(b) }, params, options)
+    return correlate.node(
+      { a: captured(a), b: captured(b) },
+      { sets: sets.map(setParam), engine },
+      { label: `correlate ${group} of ${a.name} and ${b.name}` },
+    )
   }
+
+  #correlateStreamed(
+    a: StudyModel,
+    b: StudyModel,
+    groups: readonly FeatureGroup[],
+    { node: tokens }: AlignmentSample,
+  ): Node<CorrelationsValue> {
+    const sets = new Map(groups.flatMap(({ sets }) => sets).map((set) => [set.name, set]))
+    const names = [...new Set(groups.map(({ name }) => name))].join(', ')
+    return correlateStreamed.node(
+      { a: a.checkpoint, b: b.checkpoint, tokens },
+      { sets: [...sets.values()].map(setParam), engine: engineIdentity(this.#settings.engine) },
+      { label: `correlate ${names} of ${a.name} and ${b.name}` },
+    )
+  }
+}
+
+/** Feature sets of one method at the same sites, `ffn`, `attention`, `query+key`. */
+interface FeatureGroup {
+  readonly name: string
+  readonly sets: readonly FeatureSet[]
+}
+
+function featureGroups(method: AlignmentMethod, graph: Graph): FeatureGroup[] {
+  const groups = new Map<string, FeatureSet[]>()
+  for (const set of methodFeatureSets(method, graph)) {
+    const name = tapGroup(set.taps)
+    groups.set(name, [...(groups.get(name) ?? []), set])
+  }
+  return [...groups].map(([name, sets]) => ({ name, sets }))
+}
+
+function setParam({ combine = 'pool', taps, ...set }: FeatureSet) {
+  return { ...set, taps: [...taps], combine }
+}
+
+function tapNames(sets: readonly FeatureSet[]): string[] {
+  return [...new Set(sets.flatMap(({ taps }) => taps))]
 }
 
 /** The sites of some taps: `ffn`, `attention`, `query+key`. */

@@ -1,14 +1,18 @@
 import { type AlignmentMethod, alignmentMethod, decoderOf } from '@isthmus/alignment'
-import { type Node, openSource } from '@isthmus/dataflow'
+import type { Node } from '@isthmus/dataflow'
 import { engineIdentity } from './engines.ts'
 import type { ExpandedStudy, StudyVariant } from './expand-study.ts'
+import { type FamilyContext, locateFamily } from './locate-family.ts'
 import { openModels, type StudyModel } from './open-models.ts'
-import type { AlignmentValue, GateValue, LossValue } from './operations/artifacts.ts'
-import { evaluationBlocks } from './operations/evaluation-blocks.ts'
+import type { AlignmentValue, EvaluationSetValue, GateValue, LossValue } from './operations/artifacts.ts'
 import { gate } from './operations/gate.ts'
 import { interpolatedLoss, modelLoss } from './operations/losses.ts'
 import { AlignmentPlanner, type PlanContext } from './plan-alignment.ts'
+import { planEvaluation } from './plan-evaluation.ts'
 import type { StudySettings } from './settings.ts'
+
+/** What planning a study needs of the world. */
+export type StudyContext = PlanContext & FamilyContext
 
 /** One curve of a study: the nodes whose artifacts are its rows. */
 export interface PlannedCurve {
@@ -37,7 +41,7 @@ export interface StudyPlan {
  *  first; a method that breaks it has B' evaluated.
  *  @throws {UserError} naming the setting, file or model that does not fit.
  */
-export async function planStudy(study: ExpandedStudy, context: PlanContext): Promise<StudyPlan> {
+export async function planStudy(study: ExpandedStudy, context: StudyContext): Promise<StudyPlan> {
   const models = new Map<string, StudyModel>()
   const curves: PlannedCurve[] = []
   for (const variant of study.variants) {
@@ -58,45 +62,38 @@ export function lambdaValues(setting: StudySettings['lambdas']): number[] {
 class VariantPlanner {
   readonly models: readonly StudyModel[]
   readonly #variant: StudyVariant
+  readonly #methods: readonly AlignmentMethod[]
   readonly #alignment: AlignmentPlanner
-  readonly #blocks: ReturnType<typeof evaluationBlocks.node>
+  readonly #blocks: Node<EvaluationSetValue>
 
   private constructor(
     variant: StudyVariant,
     models: readonly StudyModel[],
+    methods: readonly AlignmentMethod[],
     alignment: AlignmentPlanner,
-    blocks: ReturnType<typeof evaluationBlocks.node>,
+    blocks: Node<EvaluationSetValue>,
   ) {
     this.#variant = variant
     this.models = models
+    this.#methods = methods
     this.#alignment = alignment
     this.#blocks = blocks
   }
 
-  static async open(variant: StudyVariant, context: PlanContext): Promise<VariantPlanner> {
+  static async open(variant: StudyVariant, context: StudyContext): Promise<VariantPlanner> {
     const { settings } = variant
-    const family = context.resolvePath(settings.family)
-    const models = await openModels(
-      context.cache,
-      settings.seeds.map((seed) => `${family}/seed-${seed}`),
-    )
-    const text = await openSource(
-      context.cache,
-      { text: context.resolvePath(settings.wikitext) },
-      { kind: 'text' as const },
-      settings.wikitext,
-    )
-    const blocks = evaluationBlocks.node({ text, tokenizer: models[0]!.tokenizer }, settings.evaluation, {
-      label: 'mask the evaluation text',
-    })
-    return new VariantPlanner(variant, models, new AlignmentPlanner(settings, models, context), blocks)
+    const models = await openModels(context.cache, await locateFamily(settings.family, settings.seeds, context))
+    const blocks = await planEvaluation(settings, models[0]!, context)
+    const methods = settings.methods.map(alignmentMethod)
+    const alignment = new AlignmentPlanner(settings, models, methods, context)
+    return new VariantPlanner(variant, models, methods, alignment, blocks)
   }
 
   async curves(): Promise<PlannedCurve[]> {
-    const methods = this.#variant.settings.methods.map(alignmentMethod)
     const curves: PlannedCurve[] = []
     for (const [a, b] of this.#pairs()) {
-      for (const method of methods) curves.push(this.#curve(a, b, method, await this.#alignment.align(a, b, method)))
+      for (const method of this.#methods)
+        curves.push(this.#curve(a, b, method, await this.#alignment.align(a, b, method)))
     }
     return curves
   }

@@ -3,11 +3,11 @@ import type { ResultRows } from '@isthmus/results'
 import type { ExpandedStudy } from './expand-study.ts'
 import { countForwardPasses, type ForwardPasses } from './forward-passes.ts'
 import type { PlanContext } from './plan-alignment.ts'
-import { planStudy, type StudyPlan } from './plan-study.ts'
+import { planStudy, type StudyContext, type StudyPlan } from './plan-study.ts'
 import { type FinishedNode, studyRows } from './study-rows.ts'
 
 /** How studies are run. */
-export interface RunStudiesOptions extends Pick<PlanContext, 'cache'> {
+export interface RunStudiesOptions extends Pick<StudyContext, 'cache' | 'pull'> {
   readonly executor: Executor
   readonly version: string
   readonly signal?: AbortSignal
@@ -33,11 +33,12 @@ export interface StudiesRun {
  *  @throws {UserError} when a study cannot be planned.
  */
 export async function runStudies(studies: readonly PlacedStudy[], options: RunStudiesOptions): Promise<StudiesRun> {
-  const { cache, executor, signal, onEvent, version } = options
+  const { cache, executor, signal, onEvent, version, pull } = options
   const startedAt = new Date().toISOString()
   const plans: StudyPlan[] = []
   for (const { study, resolvePath } of studies) {
-    plans.push(await planStudy(study, { cache, resolvePath, compute: computeNow(options) }))
+    const compute = computeNow(options)
+    plans.push(await planStudy(study, { cache, resolvePath, compute, ...(pull === undefined ? {} : { pull }) }))
   }
   const finished = new Map<Digest, FinishedNode>()
   const result = await run(

@@ -1,3 +1,4 @@
+import { sinkhornDefaults } from '@isthmus/alignment'
 import { z } from 'zod'
 
 /** A list that may be written as a single value. */
@@ -17,15 +18,26 @@ const lambdaPoints = z
 
 /** Every setting of a study, with its default. Paths are relative to the folder that holds `experiments/`. */
 export const studySettings = z.strictObject({
-  /** Folder with one checkpoint a seed, `seed-1`, `seed-2`, …, that differ in their random initialisation. */
+  /** Models that differ in their random initialisation, one a seed: a folder that holds `seed-1`, `seed-2`, …; a path or
+   *  a reference to the hub with `{seed}` in it, `runs/bert-{seed}` or `hf:google/multiberts-seed_{seed}@main`; or a
+   *  name in `families`, `multiberts`.
+   */
   family: z.string().default('datasets/models'),
   seeds: listOf(seed).default([1, 2, 3, 4]),
   /** Every pair of seeds, or those listed. The first of a pair is the reference A, the second is permuted. */
   pairs: z.union([z.literal('all'), z.array(z.tuple([seed, seed])).min(1)]).default('all'),
-  /** Folder of the text on which features are matched, `{genre}/{book}.txt`. */
+  /** The text on which features are matched: a folder of `{genre}/{book}.txt`, or parquet, a file or a folder of
+   *  shards, as `sampleBooks` reads it.
+   */
   books: z.string().default('datasets/books'),
-  /** Raw text on which losses are taken. */
+  /** The text on which losses are taken: a raw text file; or parquet, a file or a folder of shards, with a column
+   *  `text`, one line a row.
+   */
   wikitext: z.string().default('datasets/wiki/wiki.valid.raw'),
+  /** Folder of the images on which features are matched and losses are taken, of models that read images:
+   *  `{class}/{image}.png`, or `train/…` and `test/…` of these, the first for features and the second for losses.
+   */
+  images: z.string().default('datasets/shapes'),
   methods: listOf(z.string()).default(['vanilla', 'ffn', 'head-perm']),
   lambdas: lambdaPoints.default(21),
   alignment: z
@@ -41,11 +53,19 @@ export const studySettings = z.strictObject({
     .prefault({}),
   evaluation: z
     .strictObject({
+      /** How the text becomes blocks: as it is, or split into characters, as the paper's released code does by accident. */
+      protocol: z.enum(['clean', 'released-code']).default('clean'),
       blockSize: z.int().min(3).default(128),
       maskProbability: z.number().gt(0).max(1).default(0.15),
       seed: seed.default(0),
-      /** How many blocks from the start of the text; null for all. */
+      /** How many blocks from the start of the text, or images, drawn by the seed; null for all. */
       blocks: z.int().positive().nullable().default(null),
+    })
+    .prefault({}),
+  transport: z
+    .strictObject({
+      /** ε of Sinkhorn's entropic transport, in units of the largest cost. */
+      regularization: z.number().gt(0).default(sinkhornDefaults.regularization),
     })
     .prefault({}),
   capture: z

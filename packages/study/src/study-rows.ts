@@ -1,4 +1,5 @@
 import { canonicalDigest, type Digest, type Json, type Node, type NodeInput, type RunResult } from '@isthmus/dataflow'
+import { graphSizes } from '@isthmus/model'
 import type {
   AlignmentRow,
   ArtifactRow,
@@ -91,18 +92,14 @@ function studyRunRow(
   }
 }
 
-function modelRow({ name, checkpoint, graph, dtype, config }: StudyModel): ModelRow {
-  const size = (field: string) => Number(config[field] ?? 0)
+function modelRow({ name, checkpoint, graph, dtype }: StudyModel): ModelRow {
   return {
     digest: checkpoint.artifact.digest,
     name,
     architecture: graph.architecture,
     parameters: graph.parameters.reduce((sum, { shape }) => sum + shape.reduce((product, n) => product * n, 1), 0),
     dtype,
-    hiddenSize: size('hidden_size'),
-    layers: size('num_hidden_layers'),
-    heads: size('num_attention_heads'),
-    vocabulary: size('vocab_size'),
+    ...graphSizes(graph),
   }
 }
 

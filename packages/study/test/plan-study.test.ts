@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { type Cache, inProcessExecutor, openCache } from '@isthmus/dataflow'
+import { type Cache, inProcessExecutor, type Node, openCache } from '@isthmus/dataflow'
 import { UserError } from '@isthmus/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
@@ -64,6 +64,24 @@ describe('planStudy', () => {
     expect(identities(captures as { identity: string }[])).toBe(4 * 2)
   })
 
+  it('aligns by weights without a text, and by weights and features from the correlations of the features', async () => {
+    const { curves } = await plan({
+      seeds: [1, 2],
+      books: 'no/such/folder',
+      methods: ['weight-matching', 'optimal-transport/sinkhorn'],
+    })
+    for (const { alignment, a, b } of curves) {
+      expect(alignment.operation.id).toBe('alignment.align-weights')
+      expect(alignment.inputs).toEqual({ a: a.checkpoint, b: b.checkpoint, correlations: [] })
+    }
+    expect(curves.map(({ alignment }) => (alignment.params as { sinkhorn: unknown }).sinkhorn)).toEqual([
+      null,
+      { regularization: 0.06, tolerance: 1e-6, maxIterations: 10_000 },
+    ])
+    const mixed = await plan({ seeds: [1, 2], methods: ['ffn+attention/weights'] })
+    expect([mixed.curves[0]!.alignment.inputs.correlations].flat()).toHaveLength(1)
+  })
+
   it('streams features past the budget instead of keeping them', async () => {
     const operations = async (budget: number) => {
       const { curves } = await plan({ methods: ['ffn'], seeds: [1, 2], capture: { budget } })
@@ -73,6 +91,17 @@ describe('planStudy', () => {
     }
     expect(await operations(1e9)).toEqual(['activations.correlate'])
     expect(await operations(0)).toEqual(['activations.correlate-streamed'])
+  })
+
+  it('streams all features that any method needs in one node a pair', async () => {
+    const { curves } = await plan({ methods: ['ffn', 'head-perm/qk'], seeds: [1, 2, 3], capture: { budget: 0 } })
+    const correlations = curves.map(({ alignment }) => [alignment.inputs.correlations].flat() as Node[])
+    expect(correlations.map((nodes) => nodes.length)).toEqual(curves.map(() => 1))
+    expect(identities(correlations.flat())).toBe(3)
+    const [node] = correlations[0]!
+    const sets = (node!.params as { sets: { name: string }[] }).sets.map(({ name }) => name)
+    expect(new Set(sets.map((name) => name.split('.')[0]))).toEqual(new Set(['ffn', 'attention', 'queryKey']))
+    expect(new Set(sets).size).toBe(sets.length)
   })
 
   it('does not evaluate a point before the gate has passed', async () => {

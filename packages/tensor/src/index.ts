@@ -12,4 +12,5 @@ export {
   permuteAxis,
 } from './permutation.ts'
 export { elementCount, type NumericArray, type Tensor, tensor } from './tensor.ts'
+export { transportAxis } from './transport-axis.ts'
 export { weightedMean } from './weighted-mean.ts'

@@ -1,4 +1,5 @@
-/** Two BERT-base models of random weights through capture, correlation, alignment, gate, merging and one λ.
+/** Two BERT-base models of random weights, stored as the MultiBERTs are, through the whole study `components` at one λ and
+ *  on one batch.
  *
  *  Prints the time, and the peak of the memory of all processes together. Needs Linux, for /proc.
  */
@@ -18,7 +19,6 @@ try {
   const settings = [
     `family=${folder}`,
     'seeds=1,2',
-    'methods=head-perm',
     'lambdas=[0,0.5,1]',
     'alignment.fraction=0.002',
     'evaluation.blocks=16',
@@ -29,7 +29,7 @@ try {
     [
       join(workspace, 'apps/cli/bin/isthmus.mjs'),
       'run',
-      'quickstart',
+      'components',
       ...settings.flatMap((setting) => ['--set', setting]),
     ],
     { env: { ...process.env, ISTHMUS_HOME: join(folder, 'home') }, stdio: 'inherit' },

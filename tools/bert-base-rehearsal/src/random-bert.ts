@@ -1,13 +1,14 @@
+import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { saveCheckpoint } from '@isthmus/checkpoint'
 import { graphOf } from '@isthmus/model'
 import { elementCount } from '@isthmus/tensor'
 import { uniformInt } from 'pure-rand/distribution/uniformInt'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
+import { saveTorchFile, type TorchTensorToWrite } from './save-torch-file.ts'
 
-/** BERT-base, uncased, as published. */
+/** BERT-base, uncased, as the MultiBERTs are published (Sellam et al., 2022). */
 export const bertBase = {
-  architectures: ['BertForMaskedLM'],
+  architectures: ['BertForPreTraining'],
   model_type: 'bert',
   hidden_act: 'gelu',
   hidden_size: 768,
@@ -20,23 +21,48 @@ export const bertBase = {
   vocab_size: 30522,
 }
 
-/** Write a checkpoint with random weights, uniform with BERT's initial standard deviation of 0.02; layer norms are 1
- *  and 0 but for as much. One tensor is in memory at a time.
+const words = 'bert.embeddings.word_embeddings.weight'
+const [width, positions] = [bertBase.hidden_size, bertBase.max_position_embeddings]
+
+/** What `BertForPreTraining` stores beside the parameters of a masked language model: the decoder under its own names,
+ *  the pooler, the head of next-sentence prediction, and a buffer.
+ */
+const aliases: Readonly<Record<string, string>> = {
+  [words]: 'cls.predictions.decoder.weight',
+  'cls.predictions.bias': 'cls.predictions.decoder.bias',
+}
+const unused: readonly (readonly [string, readonly number[]])[] = [
+  ['bert.pooler.dense.weight', [width, width]],
+  ['bert.pooler.dense.bias', [width]],
+  ['cls.seq_relationship.weight', [2, width]],
+  ['cls.seq_relationship.bias', [2]],
+]
+
+/** Write a checkpoint as `pytorch_model.bin`, with random weights, uniform with BERT's initial standard deviation of 0.02;
+ *  layer norms are 1 and 0 but for as much.
  *
- *  @param tokenizer Folder that the tokenizer files are copied from.
+ *  @param tokenizer Folder that `vocab.txt` is copied from.
  */
 export async function saveRandomBert(folder: string, seed: number, tokenizer: string): Promise<void> {
-  const { parameters } = graphOf(bertBase, 'config.json')
-  await saveCheckpoint(folder, {
-    config: bertBase,
-    tensors: parameters.map(({ name, shape }, index) => ({
-      name,
-      dtype: 'F32' as const,
+  await mkdir(folder, { recursive: true })
+  await copyFile(join(tokenizer, 'vocab.txt'), join(folder, 'vocab.txt'))
+  await writeFile(join(folder, 'config.json'), JSON.stringify(bertBase, null, 2))
+  const parameters = graphOf(bertBase, 'config.json').parameters.map(({ name, shape }) => [name, shape] as const)
+  const floats = [...parameters, ...unused].map(
+    ([name, shape], index): TorchTensorToWrite => ({
+      names: Object.hasOwn(aliases, name) ? [name, aliases[name]!] : [name],
       shape,
+      storage: 'FloatStorage',
       data: () => randomTensor(name, elementCount(shape), seed * 1000 + index),
-    })),
-    files: { 'tokenizer.json': { path: join(tokenizer, 'tokenizer.json') } },
-  })
+    }),
+  )
+  const positionIds: TorchTensorToWrite = {
+    names: ['bert.embeddings.position_ids'],
+    shape: [1, positions],
+    storage: 'LongStorage',
+    data: () => BigInt64Array.from({ length: positions }, (_, position) => BigInt(position)),
+  }
+  await saveTorchFile(join(folder, 'pytorch_model.bin'), [positionIds, ...floats])
 }
 
 function randomTensor(name: string, count: number, seed: number): Float32Array {

@@ -1,6 +1,6 @@
 import { blockBatches, type MaskedBlocks } from '@isthmus/corpus'
 import type { Program, Weights } from '@isthmus/engine'
-import { maskedLanguageModelLoss } from '@isthmus/evaluation'
+import { evaluationLoss } from '@isthmus/evaluation'
 
 /** The masked-language-model loss as the `Trainer` of `transformers` averages it, which the released code reports.
  *
@@ -20,8 +20,8 @@ export async function trainerLoss(
   let sum = 0
   let count = 0
   for (const batch of blockBatches(blocks, batchSizes[0]!)) {
-    const { loss } = await maskedLanguageModelLoss(program, weights, [batch])
-    const size = batch.inputIds.shape[0]!
+    const { loss } = await evaluationLoss(program, weights, [batch])
+    const size = batch.feeds.inputIds.shape[0]!
     sum += size * loss
     count += size
   }

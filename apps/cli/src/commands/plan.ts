@@ -1,6 +1,7 @@
 import { describeExplanation, explain, type Node } from '@isthmus/dataflow'
 import { computeNow, planStudy } from '@isthmus/study'
 import { formatRows } from '../format-rows.ts'
+import { modelPuller } from '../pull-model.ts'
 import { readStudies } from '../read-study.ts'
 import { openSession } from '../session.ts'
 
@@ -12,9 +13,10 @@ export async function planCommand(
   const { studies } = await readStudies(name, options.set)
   await using session = await openSession()
   const { cache } = session
+  const pull = modelPuller(process.stderr, session.signal)
   const targets: Node[] = []
   for (const { study, resolvePath } of studies) {
-    targets.push(...(await planStudy(study, { cache, resolvePath, compute: computeNow(session) })).targets)
+    targets.push(...(await planStudy(study, { cache, resolvePath, compute: computeNow(session), pull })).targets)
   }
   const explanations = await explain(targets, { cache })
   const steps = explanations.map((explanation) => ({

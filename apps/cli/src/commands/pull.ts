@@ -2,7 +2,7 @@ import { copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { checkpointFiles, pullCheckpoint } from '@isthmus/checkpoint'
 import { UserError } from '@isthmus/tensor'
-import { formatBytes } from '../format-bytes.ts'
+import { pullProgress } from '../pull-progress.ts'
 
 /** `isthmus models pull`. */
 export async function pullCommand(
@@ -11,7 +11,7 @@ export async function pullCommand(
 ): Promise<void> {
   const target = out === undefined ? null : resolve(out)
   if (target !== null) await assertVacant(target)
-  const pulled = await pullCheckpoint(reference, { onProgress: showProgress(process.stderr) })
+  const pulled = await pullCheckpoint(reference, { onProgress: pullProgress(process.stderr) })
   if (target !== null) await copyInto(target, pulled.directory)
   const report = { reference: pulled.reference, commit: pulled.commit, folder: target ?? pulled.directory }
   process.stdout.write(json === true ? `${JSON.stringify(report, null, 2)}\n` : `${report.folder}\n`)
@@ -41,17 +41,5 @@ async function copyInto(target: string, directory: string): Promise<void> {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === undefined) throw error
     throw new UserError(`cannot write ${target}: ${message}; choose another folder for --out`)
-  }
-}
-
-/** A line for each file that has arrived; on a terminal, how far it is as well. */
-function showProgress(stream: NodeJS.WriteStream): (file: string, done: number, total: number) => void {
-  let shown = ''
-  return (file, done, total) => {
-    const percent = total === 0 ? 100 : Math.floor((100 * done) / total)
-    const line = `${file}  ${formatBytes(total)}  ${percent} %`
-    if (line === shown || (stream.isTTY !== true && done < total)) return
-    shown = line
-    stream.write(`${stream.isTTY === true ? '\r\x1b[K' : ''}${line}${done < total ? '' : '\n'}`)
   }
 }

@@ -13,6 +13,7 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { isthmusHome } from '../home.ts'
 import { leaderboardText } from '../leaderboard-table.ts'
 import { formatSeconds, Progress } from '../progress.ts'
+import { modelPuller } from '../pull-model.ts'
 import { readStudies } from '../read-study.ts'
 import { openSession } from '../session.ts'
 
@@ -57,6 +58,7 @@ async function compute(studies: readonly PlacedStudy[], jobs: string | undefined
       executor,
       signal,
       onEvent: progress.onEvent,
+      pull: modelPuller(process.stderr, signal),
       version: packageJson.version,
     })
   } finally {

@@ -20,13 +20,15 @@ export function numLabelsOf(config: z.output<z.ZodObject<typeof numLabelsJson>>)
  *  Adds the input `labels [batch]`, the tap `pooler`, and the outputs `logits [batch, numLabels]` and
  *  `negativeLogLikelihood [batch]`.
  *  @param pooled What it reads, `[batch, hiddenSize]`.
+ *  @param module The checkpoint's name of the classifier.
  */
 export function classificationHead(
   graph: GraphBuilder,
   pooled: ValueId,
   [hiddenSize, numLabels]: readonly [number, number],
+  module = 'classifier',
 ): void {
   const labels = graph.input('labels', 'int32', ['batch'])
   graph.tap('pooler', 'pooler', null, pooled)
-  classify(graph, dense(graph, pooled, [hiddenSize, numLabels], 'classifier', { name: 'logits' }), labels)
+  classify(graph, dense(graph, pooled, [hiddenSize, numLabels], module, { name: 'logits' }), labels)
 }

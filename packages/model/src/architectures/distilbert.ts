@@ -4,9 +4,11 @@ import type { Graph, ValueId } from '../graph.ts'
 import { type GraphBuilder, graphBuilder } from '../graph-builder.ts'
 import { headOfClass } from '../head-of-class.ts'
 import { parseConfig } from '../parse-config.ts'
+import type { BertHead } from './bert.ts'
 import { checkHeads } from './check-heads.ts'
+import { classificationHead, numLabelsJson, numLabelsOf } from './classification-head.ts'
 import { maskedLanguageModelHead } from './language-model-head.ts'
-import { type Activation, activationName, count, layerNorm } from './layers.ts'
+import { type Activation, activationName, count, dense, layerNorm } from './layers.ts'
 import { type LayerModules, transformerLayers } from './transformer-layers.ts'
 
 /** The fields of a DistilBERT's `config.json` that its forward pass depends on, by the names that BERT gives them. */
@@ -22,7 +24,9 @@ export interface DistilbertConfig {
   /** Whether the decoder's weight is the word embeddings'. */
   readonly tieWordEmbeddings: boolean
   /** What stands on the encoder. Default `maskedLanguageModel`. */
-  readonly head?: 'maskedLanguageModel' | 'none'
+  readonly head?: BertHead
+  /** Classes that `sequenceClassification` tells apart. Default 2. */
+  readonly numLabels?: number
 }
 
 /** DistilBERT's configuration has no ε of its own. */
@@ -30,8 +34,10 @@ const layerNormEps = 1e-12
 
 /** Build the graph of DistilBERT: BERT without token types, under other names.
  *
- *  Inputs and outputs are those of `bert` for masked language modelling, without `tokenTypeIds`. Parameters have the names
- *  that Hugging Face's `DistilBertForMaskedLM` gives them.
+ *      sequenceClassification:  logits = W_C relu(W h_L[0] + b) + c
+ *
+ *  Inputs and outputs are those of `bert`, without `tokenTypeIds`. Parameters have the names that Hugging Face's
+ *  `DistilBertForMaskedLM` and `DistilBertForSequenceClassification` give them.
  *  @see Sanh et al. (2019), DistilBERT, a distilled version of BERT.
  */
 export function distilbert(
@@ -57,7 +63,18 @@ export function distilbert(
     mask,
   )
   graph.output('hidden', hidden)
-  if ((head ?? config.head) === 'none') return graph.build()
+  const kind = head ?? config.head ?? 'maskedLanguageModel'
+  if (kind === 'maskedLanguageModel') maskedLanguageModel(graph, config, decoder, hidden)
+  if (kind === 'sequenceClassification') sequenceClassification(graph, config, hidden)
+  return graph.build()
+}
+
+function maskedLanguageModel(
+  graph: GraphBuilder,
+  config: DistilbertConfig,
+  decoder: ArchitectureOptions['decoder'],
+  hidden: ValueId,
+): void {
   const isTied = decoder === undefined ? config.tieWordEmbeddings : decoder === 'tied'
   maskedLanguageModelHead(
     graph,
@@ -72,7 +89,12 @@ export function distilbert(
     },
     hidden,
   )
-  return graph.build()
+}
+
+function sequenceClassification(graph: GraphBuilder, config: DistilbertConfig, hidden: ValueId): void {
+  const { hiddenSize, numLabels = 2 } = config
+  const projected = dense(graph, graph.first(hidden, 'first'), [hiddenSize, hiddenSize], 'pre_classifier')
+  classificationHead(graph, graph.relu(projected, 'pooler'), [hiddenSize, numLabels])
 }
 
 function layerModules(layer: number): LayerModules {
@@ -113,7 +135,14 @@ const distilbertConfigJson = z.object({
   max_position_embeddings: count,
   activation: activationName,
   tie_word_embeddings: z.boolean().default(true),
+  ...numLabelsJson,
 })
+
+const heads: Readonly<Record<string, BertHead>> = {
+  DistilBertForMaskedLM: 'maskedLanguageModel',
+  DistilBertForSequenceClassification: 'sequenceClassification',
+  DistilBertModel: 'none',
+}
 
 /** Read DistilBERT's configuration from the content of a `config.json`.
  *
@@ -123,6 +152,7 @@ const distilbertConfigJson = z.object({
 export function distilbertConfig(json: unknown, where: string): DistilbertConfig {
   const config = parseConfig(distilbertConfigJson, json, where)
   checkHeads(config.dim, config.n_heads, ['dim', 'n_heads'], where)
+  const head = headOfClass(heads, config.architectures, where)
   return {
     hiddenSize: config.dim,
     numHiddenLayers: config.n_layers,
@@ -132,10 +162,7 @@ export function distilbertConfig(json: unknown, where: string): DistilbertConfig
     maxPositionEmbeddings: config.max_position_embeddings,
     hiddenAct: config.activation,
     tieWordEmbeddings: config.tie_word_embeddings,
-    head: headOfClass(
-      { DistilBertForMaskedLM: 'maskedLanguageModel', DistilBertModel: 'none' } as const,
-      config.architectures,
-      where,
-    ),
+    head,
+    ...(head === 'sequenceClassification' ? { numLabels: numLabelsOf(config) } : {}),
   }
 }

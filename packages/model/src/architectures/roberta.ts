@@ -4,25 +4,27 @@ import type { Graph, ValueId } from '../graph.ts'
 import { type GraphBuilder, graphBuilder } from '../graph-builder.ts'
 import { headOfClass } from '../head-of-class.ts'
 import { parseConfig } from '../parse-config.ts'
-import { type BertConfig, bertConfigJson, bertLayerModules, bertSizes } from './bert.ts'
+import { type BertConfig, type BertHead, bertConfigJson, bertLayerModules, bertSizes } from './bert.ts'
+import { classificationHead, numLabelsOf } from './classification-head.ts'
 import { maskedLanguageModelHead } from './language-model-head.ts'
-import { layerNorm } from './layers.ts'
+import { dense, layerNorm } from './layers.ts'
 import { transformerLayers } from './transformer-layers.ts'
 
 /** The fields of a RoBERTa's `config.json` that its forward pass depends on. */
-export interface RobertaConfig extends Omit<BertConfig, 'head' | 'numLabels'> {
+export interface RobertaConfig extends BertConfig {
   /** The first position has row `padTokenId + 1` of the position embeddings, which has `maxPositionEmbeddings` rows. */
   readonly padTokenId: number
-  /** What stands on the encoder. Default `maskedLanguageModel`. */
-  readonly head?: 'maskedLanguageModel' | 'none'
 }
 
 /** Build the graph of RoBERTa: BERT without token types (all have the first), with positions that start after the row of
  *  the padding token.
  *
- *  Inputs and outputs are those of `bert` for masked language modelling, without `tokenTypeIds`. Padding must stand at the
+ *      sequenceClassification:  logits = W_C tanh(W h_L[0] + b) + c
+ *
+ *  Inputs and outputs are those of `bert`, without `tokenTypeIds`. Padding must stand at the
  *  end of a sequence, as RoBERTa's tokenizer puts it: Hugging Face's implementation counts positions over the tokens that
- *  are not padding. Parameters have the names that Hugging Face's `RobertaForMaskedLM` gives them.
+ *  are not padding. Parameters have the names that Hugging Face's `RobertaForMaskedLM` and
+ *  `RobertaForSequenceClassification` give them.
  *  @see Liu et al. (2019), RoBERTa: A Robustly Optimized BERT Pretraining Approach.
  */
 export function roberta(config: RobertaConfig, { padding = true, head, decoder }: ArchitectureOptions = {}): Graph {
@@ -44,7 +46,20 @@ export function roberta(config: RobertaConfig, { padding = true, head, decoder }
     mask,
   )
   graph.output('hidden', hidden)
-  if ((head ?? config.head) === 'none') return graph.build()
+  const kind = head ?? config.head ?? 'maskedLanguageModel'
+  if (kind === 'maskedLanguageModel') maskedLanguageModel(graph, config, decoder, hidden)
+  if (kind === 'sequenceClassification') sequenceClassification(graph, config, hidden)
+  return graph.build()
+}
+
+const wordEmbeddings = 'roberta.embeddings.word_embeddings.weight'
+
+function maskedLanguageModel(
+  graph: GraphBuilder,
+  config: RobertaConfig,
+  decoder: ArchitectureOptions['decoder'],
+  hidden: ValueId,
+): void {
   const isTied = decoder === undefined ? config.tieWordEmbeddings : decoder === 'tied'
   maskedLanguageModelHead(
     graph,
@@ -59,10 +74,13 @@ export function roberta(config: RobertaConfig, { padding = true, head, decoder }
     },
     hidden,
   )
-  return graph.build()
 }
 
-const wordEmbeddings = 'roberta.embeddings.word_embeddings.weight'
+function sequenceClassification(graph: GraphBuilder, config: RobertaConfig, hidden: ValueId): void {
+  const { hiddenSize, numLabels = 2 } = config
+  const projected = dense(graph, graph.first(hidden, 'first'), [hiddenSize, hiddenSize], 'classifier.dense')
+  classificationHead(graph, graph.tanh(projected, 'pooler'), [hiddenSize, numLabels], 'classifier.out_proj')
+}
 
 function embeddings(graph: GraphBuilder, config: RobertaConfig, inputIds: ValueId): ValueId {
   const { hiddenSize, vocabSize, typeVocabSize, maxPositionEmbeddings, padTokenId } = config
@@ -82,6 +100,12 @@ function embeddings(graph: GraphBuilder, config: RobertaConfig, inputIds: ValueI
 
 const robertaConfigJson = bertConfigJson.extend({ pad_token_id: z.int().nonnegative().default(1) })
 
+const heads: Readonly<Record<string, BertHead>> = {
+  RobertaForMaskedLM: 'maskedLanguageModel',
+  RobertaForSequenceClassification: 'sequenceClassification',
+  RobertaModel: 'none',
+}
+
 /** Read RoBERTa's configuration from the content of a `config.json`.
  *
  *  @param where The file, for the errors.
@@ -89,14 +113,12 @@ const robertaConfigJson = bertConfigJson.extend({ pad_token_id: z.int().nonnegat
  */
 export function robertaConfig(json: unknown, where: string): RobertaConfig {
   const config = parseConfig(robertaConfigJson, json, where)
+  const head = headOfClass(heads, config.architectures, where)
   return {
     ...bertSizes(config, where),
     typeVocabSize: config.type_vocab_size,
     padTokenId: config.pad_token_id,
-    head: headOfClass(
-      { RobertaForMaskedLM: 'maskedLanguageModel', RobertaModel: 'none' } as const,
-      config.architectures,
-      where,
-    ),
+    head,
+    ...(head === 'sequenceClassification' ? { numLabels: numLabelsOf(config) } : {}),
   }
 }

@@ -5,13 +5,13 @@ import { z } from 'zod'
 /** A checkpoint of the user. Blobs: its files by name, as in `checkpointFiles`. */
 export const checkpointArtifact = z.object({ kind: z.literal('checkpoint') })
 
-/** The tokenizer files of a checkpoint, apart from its weights, so that tokens do not depend on these. */
+/** The tokenizer's or image processor's files of a checkpoint, apart from its weights, so that tokens do not depend on these. */
 export const tokenizerArtifact = z.object({ kind: z.literal('tokenizer') })
 
-/** A folder of books. Blobs: `genre/book.txt`. */
+/** Books. Blobs: `genre/book.txt`, or the shards of a table, `part-00000.parquet`, …. */
 export const booksArtifact = z.object({ kind: z.literal('books') })
 
-/** A text. Blob `text`. */
+/** A text. Blob `text`, or the shards of a table, `part-00000.parquet`, …. */
 export const textArtifact = z.object({ kind: z.literal('text') })
 
 /** Tokens on which features are matched. Blob `tokens`. */
@@ -22,8 +22,23 @@ export const tokensArtifact = z.object({
   skippedBooks: z.array(z.string()),
 })
 
+/** A folder of images. Blobs: `class/image.png`. */
+export const imageFolderArtifact = z.object({ kind: z.literal('images') })
+
+/** Decoded images. Blob `images`. */
+export const imagesArtifact = z.object({ images: z.int(), classes: z.int() })
+
+/** That on which features are matched. */
+export const alignmentSampleArtifact = z.union([tokensArtifact, imagesArtifact])
+
 /** Masked blocks on which losses are taken. Blob `blocks`. */
 export const blocksArtifact = z.object({ blocks: z.int(), selected: z.int() })
+
+/** Blocks on which the loss of the next token is taken. Blob `blocks`. */
+export const nextTokenBlocksArtifact = z.object({ blocks: z.int(), predictions: z.int() })
+
+/** That on which losses are taken, of whatever objective. */
+export const evaluationSetArtifact = z.union([blocksArtifact, nextTokenBlocksArtifact, imagesArtifact])
 
 /** One model's features at a group of taps. Blob `features`. */
 export const captureArtifact = z.object({ rows: z.int() })
@@ -70,6 +85,8 @@ export const featureSetParam = z.object({
 })
 
 export type TokensValue = z.infer<typeof tokensArtifact>
+export type AlignmentSampleValue = z.infer<typeof alignmentSampleArtifact>
+export type EvaluationSetValue = z.infer<typeof evaluationSetArtifact>
 export type CorrelationsValue = z.infer<typeof correlationsArtifact>
 export type AlignmentValue = z.infer<typeof alignmentArtifact>
 export type GateValue = z.infer<typeof gateArtifact>

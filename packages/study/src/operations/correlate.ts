@@ -2,16 +2,16 @@ import { correlateFeatures, type FeatureRows, type FeatureSet, readCapture } fro
 import { defineOperation, type OperationContext, one } from '@isthmus/dataflow'
 import { z } from 'zod'
 import {
+  alignmentSampleArtifact,
   captureArtifact,
   checkpointArtifact,
   correlationsArtifact,
   type EngineParam,
   engineParam,
   featureSetParam,
-  tokensArtifact,
 } from './artifacts.ts'
 import { writeCorrelations } from './correlations-file.ts'
-import { modelFeatures } from './model-features.ts'
+import { modelFeatures, sampleRows } from './model-features.ts'
 import { engineOf, openModel, type RunningModel } from './runtime.ts'
 
 const params = z.object({ sets: z.array(featureSetParam), engine: engineParam })
@@ -34,14 +34,15 @@ export const correlate = defineOperation({
 export const correlateStreamed = defineOperation({
   id: 'activations.correlate-streamed',
   version: 1,
-  inputs: { a: one(checkpointArtifact), b: one(checkpointArtifact), tokens: one(tokensArtifact) },
+  inputs: { a: one(checkpointArtifact), b: one(checkpointArtifact), tokens: one(alignmentSampleArtifact) },
   params,
   value: correlationsArtifact,
   async run(context, { a, b, tokens }, { sets, engine }) {
     await using modelA = await openModel(a, { padding: true })
     await using modelB = await openModel(b, { padding: true })
     const features = (model: RunningModel) => modelFeatures(model, tokens, tapNames(sets), engine)
-    return await correlated(context, features(modelA), features(modelB), sets, engine, tokens.value.tokens)
+    const total = sampleRows(tokens.value, modelA.graph)
+    return await correlated(context, features(modelA), features(modelB), sets, engine, total)
   },
 })
 

@@ -1,20 +1,27 @@
 import type { AnyOperation } from '@isthmus/dataflow'
 import { alignModels } from './align.ts'
+import { alignModelWeights } from './align-weights.ts'
 import { alignmentTokens } from './alignment-tokens.ts'
 import { capture } from './capture.ts'
 import { correlate, correlateStreamed } from './correlate.ts'
-import { evaluationBlocks } from './evaluation-blocks.ts'
+import { decodeImages } from './decode-images.ts'
+import { evaluationBlocks, releasedCodeEvaluationBlocks } from './evaluation-blocks.ts'
 import { gate } from './gate.ts'
 import { interpolatedLoss, modelLoss } from './losses.ts'
+import { nextTokenEvaluationBlocks } from './next-token-blocks.ts'
 
 /** Every operation of a study: what a worker process can run. */
 export const studyOperations = [
   alignmentTokens,
   evaluationBlocks,
+  releasedCodeEvaluationBlocks,
+  nextTokenEvaluationBlocks,
+  decodeImages,
   capture,
   correlate,
   correlateStreamed,
   alignModels,
+  alignModelWeights,
   gate,
   modelLoss,
   interpolatedLoss,

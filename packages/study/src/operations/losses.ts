@@ -1,27 +1,28 @@
-import { blockBatches, readMaskedBlocks } from '@isthmus/corpus'
 import { defineOperation, type InputArtifact, type OperationContext, one } from '@isthmus/dataflow'
 import type { Program, Weights } from '@isthmus/engine'
-import { maskedLanguageModelLoss } from '@isthmus/evaluation'
+import { evaluationLoss } from '@isthmus/evaluation'
 import { applyAlignment, interpolate, readAlignment, readWeights } from '@isthmus/merging'
 import { z } from 'zod'
 import {
   alignmentArtifact,
-  blocksArtifact,
   checkpointArtifact,
   decoderParam,
+  type EvaluationSetValue,
   engineParam,
+  evaluationSetArtifact,
   lossArtifact,
 } from './artifacts.ts'
+import { evaluationBatches } from './evaluation-batches.ts'
 import { openModel, programOf } from './runtime.ts'
 
-/** Blocks in one forward pass: enough for the matrix products to be large, few enough to stay in the cache. */
-const batchSize = 16
-
-/** The loss of one model: an endpoint of every curve that the model is on. */
+/** The loss of one model, whatever its objective: an endpoint of every curve that the model is on.
+ *
+ *  `blocks`, here and below, is any evaluation set; the input's name is part of the keys of what has been computed.
+ */
 export const modelLoss = defineOperation({
   id: 'evaluation.model-loss',
   version: 1,
-  inputs: { model: one(checkpointArtifact), blocks: one(blocksArtifact) },
+  inputs: { model: one(checkpointArtifact), blocks: one(evaluationSetArtifact) },
   params: z.object({ engine: engineParam }),
   value: lossArtifact,
   async run(context, { model, blocks }, { engine }) {
@@ -29,7 +30,7 @@ export const modelLoss = defineOperation({
     const { read, graph } = opened
     const program = await programOf(engine, graph, ['negativeLogLikelihood'])
     const weights = await readWeights(read, program.parameters)
-    return lossOnBlocks(context, program, weights, blocks)
+    return lossOn(context, program, weights, blocks)
   },
 })
 
@@ -41,7 +42,7 @@ export const interpolatedLoss = defineOperation({
     a: one(checkpointArtifact),
     b: one(checkpointArtifact),
     alignment: one(alignmentArtifact),
-    blocks: one(blocksArtifact),
+    blocks: one(evaluationSetArtifact),
   },
   params: z.object({ lambda: z.number(), decoder: decoderParam, engine: engineParam }),
   value: lossArtifact,
@@ -57,19 +58,16 @@ export const interpolatedLoss = defineOperation({
       lambda,
       program.parameters,
     )
-    return lossOnBlocks(context, program, weights, blocks)
+    return lossOn(context, program, weights, blocks)
   },
 })
 
-async function lossOnBlocks(
+async function lossOn(
   context: OperationContext,
   program: Program,
   weights: Weights,
-  blocks: InputArtifact<z.infer<typeof blocksArtifact>>,
+  set: InputArtifact<EvaluationSetValue>,
 ) {
-  const masked = await readMaskedBlocks(await blocks.path('blocks'))
-  const total = Math.ceil(blocks.value.blocks / batchSize)
-  return maskedLanguageModelLoss(program, weights, blockBatches(masked, batchSize), (done) =>
-    context.progress(done, total),
-  )
+  const { batches, total } = await evaluationBatches(set)
+  return evaluationLoss(program, weights, batches, (done) => context.progress(done, total))
 }

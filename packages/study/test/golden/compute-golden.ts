@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { inProcessExecutor, type Node, openCache, run } from '@isthmus/dataflow'
+import { inProcessExecutor, type Node, openCache, planGraph, run } from '@isthmus/dataflow'
 import { computeNow, expandStudy, planStudy, studyOperations } from '../../src/index.ts'
+import { saveTinyFamily, saveTinyText } from '../tiny-models.ts'
 
 /** What an operation of a small study gave. */
 export interface GoldenResult {
@@ -14,9 +15,40 @@ export interface GoldenResult {
   readonly blobs: Readonly<Record<string, string>>
 }
 
-const exactOperations = new Set(['corpus.alignment-tokens', 'corpus.evaluation-blocks'])
+const releasedCodeBlocks = 'corpus.evaluation-blocks-released-code'
+const [nextTokenBlocks, images] = ['corpus.next-token-blocks', 'corpus.images']
+const exactOperations = new Set([
+  'corpus.alignment-tokens',
+  'corpus.evaluation-blocks',
+  releasedCodeBlocks,
+  nextTokenBlocks,
+  images,
+])
 
-/** Run every operation once on the shipped models and text, with as little of both as will do. */
+const common = { seeds: [1, 2], lambdas: 3, alignment: { fraction: 0.002 } }
+
+/** Studies of which every operation is run, or only one. */
+const parts = [
+  {
+    methods: ['ffn+attention/head-perm/qk', 'ignore-heads', 'weight-matching', 'optimal-transport/sinkhorn'],
+    evaluation: { blocks: 4 },
+    capture: { budget: 1e9 },
+  },
+  { methods: ['ffn'], evaluation: { blocks: 4 }, capture: { budget: 0 } },
+  { methods: ['vanilla'], evaluation: { blocks: 4, protocol: 'released-code' as const }, only: releasedCodeBlocks },
+  {
+    family: 'tiny/gpt2',
+    wikitext: 'tiny/wiki.raw',
+    methods: ['vanilla'],
+    evaluation: { blocks: 4, blockSize: 12 },
+    only: nextTokenBlocks,
+  },
+  { family: 'tiny/vit', methods: ['vanilla'], evaluation: { blocks: 4 }, only: images },
+]
+
+/** Run every operation once on the shipped models, text and images, or tiny models of other architectures, with as little
+ *  as will do.
+ */
 export async function computeGolden(): Promise<GoldenResult[]> {
   const directory = mkdtempSync(join(tmpdir(), 'isthmus-golden-'))
   const cache = await openCache(directory)
@@ -24,26 +56,21 @@ export async function computeGolden(): Promise<GoldenResult[]> {
     const executor = inProcessExecutor(studyOperations, cache)
     const context = {
       cache,
-      resolvePath: (path: string) => resolve(import.meta.dirname, '../../../..', path),
+      resolvePath: (path: string) =>
+        path.startsWith('tiny/') ? join(directory, path) : resolve(import.meta.dirname, '../../../..', path),
       compute: computeNow({ cache, executor }),
     }
+    await saveTinyText(join(directory, 'tiny'))
+    for (const name of ['gpt2', 'vit'] as const) await saveTinyFamily(join(directory, 'tiny'), name)
     const nodes = new Map<string, Node>()
-    for (const budget of [1e9, 0]) {
-      const settings = {
-        seeds: [1, 2],
-        methods: budget > 0 ? ['ffn+attention/head-perm/qk', 'ignore-heads'] : ['ffn'],
-        lambdas: 3,
-        alignment: { fraction: 0.002 },
-        evaluation: { blocks: 4 },
-        capture: { budget },
-      }
-      const study = expandStudy({ name: 'golden', title: 'Golden', ...settings }, 'golden')
+    for (const { only, ...settings } of parts) {
+      const study = expandStudy({ name: 'golden', title: 'Golden', ...common, ...settings }, 'golden')
       const { targets } = await planStudy(study, context)
-      const { failures } = await run(targets, {
-        cache,
-        executor,
-        onEvent: (event) => event.type === 'finished' && nodes.set(event.key, event.node),
-      })
+      const chosen = planGraph(targets).nodes.map(({ node }) => node)
+      const { failures } = await run(
+        only === undefined ? targets : chosen.filter(({ operation }) => operation.id === only),
+        { cache, executor, onEvent: (event) => event.type === 'finished' && nodes.set(event.key, event.node) },
+      )
       if (failures[0] !== undefined) throw failures[0].error
     }
     return [...cache.actions.records()]

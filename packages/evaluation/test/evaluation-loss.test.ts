@@ -7,7 +7,7 @@ import { onnxEngine } from '@isthmus/engine-onnx'
 import { graphOf } from '@isthmus/model'
 import { type Tensor, tensor, UserError } from '@isthmus/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { maskedLanguageModelLoss } from '../src/index.ts'
+import { evaluationLoss } from '../src/index.ts'
 
 const packages = join(import.meta.dirname, '../..')
 
@@ -42,17 +42,17 @@ function firstBlocks(count: number): Blocks {
 /** The negative log-likelihood of every selected position, each block alone. */
 async function everyPosition(someBlocks: Blocks, someWeights: Weights): Promise<number[]> {
   const losses: number[] = []
-  for (const { inputIds, tokenTypeIds, selectedPositions, labels } of blockBatches(someBlocks, 1)) {
-    const results = await program.run(someWeights, { inputIds, tokenTypeIds, selectedPositions, labels })
+  for (const { feeds } of blockBatches(someBlocks, 1)) {
+    const results = await program.run(someWeights, feeds)
     losses.push(...results.negativeLogLikelihood!.data)
   }
   return losses
 }
 
-describe('maskedLanguageModelLoss', () => {
+describe('evaluationLoss', () => {
   it('is PyTorch’s loss of a shipped model on all blocks of the encyclopedia', async () => {
     const expected = JSON.parse(await readFile(join(packages, 'engine-onnx/test/fixtures/expected.json'), 'utf8'))
-    const { loss, perplexity, positions } = await maskedLanguageModelLoss(program, weights, blockBatches(blocks, 32))
+    const { loss, perplexity, positions } = await evaluationLoss(program, weights, blockBatches(blocks, 32))
     expect(positions).toBe(expected.selected)
     // A mean over 9,130 positions: rounding in f32 averages out.
     expect(Math.abs(loss - expected.seeds['seed-1'].loss)).toBeLessThan(1e-5)
@@ -64,7 +64,7 @@ describe('maskedLanguageModelLoss', () => {
     const losses = await everyPosition(some, weights)
     const mean = losses.reduce((sum, value) => sum + value, 0) / losses.length
     for (const batchSize of [1, 2, 3, 7, 100]) {
-      const found = await maskedLanguageModelLoss(program, weights, blockBatches(some, batchSize))
+      const found = await evaluationLoss(program, weights, blockBatches(some, batchSize))
       expect(found.positions).toBe(losses.length)
       // Batches of other shapes are summed in another order in f32.
       expect(Math.abs(found.loss - mean)).toBeLessThan(1e-5)
@@ -74,7 +74,7 @@ describe('maskedLanguageModelLoss', () => {
 
   it('reports each batch', async () => {
     const done: number[] = []
-    await maskedLanguageModelLoss(program, weights, blockBatches(firstBlocks(5), 2), (count) => done.push(count))
+    await evaluationLoss(program, weights, blockBatches(firstBlocks(5), 2), (count) => done.push(count))
     expect(done).toEqual([1, 2, 3])
   })
 
@@ -85,7 +85,7 @@ describe('maskedLanguageModelLoss', () => {
         shape: bias.shape,
         data: bias.data.slice().fill(value, 9, 10),
       })
-      await expect(maskedLanguageModelLoss(program, broken, blockBatches(firstBlocks(2), 1))).rejects.toThrow(
+      await expect(evaluationLoss(program, broken, blockBatches(firstBlocks(2), 1))).rejects.toThrow(
         new UserError('the loss of batch 1 is not finite: the weights hold NaN or infinite values'),
       )
     }
@@ -98,17 +98,17 @@ describe('maskedLanguageModelLoss', () => {
       labels: tensor(new Int32Array(inputIds.data.length).fill(IGNORED_LABEL), inputIds.shape),
     }
     const sentence = new UserError(
-      'no position of the evaluation set is masked: use more text or a higher mask probability',
+      'nothing is to be predicted in the evaluation set: use more of it, or a higher mask probability',
     )
-    await expect(maskedLanguageModelLoss(program, weights, blockBatches(unmasked, 2))).rejects.toThrow(sentence)
-    await expect(maskedLanguageModelLoss(program, weights, [])).rejects.toThrow(sentence)
+    await expect(evaluationLoss(program, weights, blockBatches(unmasked, 2))).rejects.toThrow(sentence)
+    await expect(evaluationLoss(program, weights, [])).rejects.toThrow(sentence)
   })
 
   it('names a token that the model does not have', async () => {
     const [batch] = blockBatches(firstBlocks(1), 1)
-    const inputIds = { ...batch!.inputIds, data: batch!.inputIds.data.slice().fill(4096, 5, 6) }
-    await expect(maskedLanguageModelLoss(program, weights, [{ ...batch!, inputIds }])).rejects.toThrow(
-      "input 'inputIds' of bert holds 4096, but 'bert.embeddings.word_embeddings.weight' has 4096 rows",
-    )
+    const inputIds = { ...batch!.feeds.inputIds, data: batch!.feeds.inputIds.data.slice().fill(4096, 5, 6) }
+    await expect(
+      evaluationLoss(program, weights, [{ ...batch!, feeds: { ...batch!.feeds, inputIds } }]),
+    ).rejects.toThrow("input 'inputIds' of bert holds 4096, but 'bert.embeddings.word_embeddings.weight' has 4096 rows")
   })
 })
