@@ -2,7 +2,7 @@ import type { Engine, Program } from '@isthmus/engine'
 import { type Tensor, UserError } from '@isthmus/tensor'
 import { averageMoments, CrossMoments, crossProductGraph, type FeatureMoments } from './cross-moments.ts'
 import type { FeatureRows } from './feature-rows.ts'
-import { groupFeatures, groupRows, groupTokens, type RowGroup } from './group-rows.ts'
+import { groupRows } from './group-rows.ts'
 
 /** Features to correlate: those of one tap, or of several together. */
 export interface FeatureSet {
@@ -44,9 +44,9 @@ export async function correlateFeatures(
     let count = 0
     for await (const [left, right] of pairGroups(a, b)) {
       for (const set of moments) {
-        for (const tap of set.taps) await set.add(tap, groupFeatures(left, tap), groupFeatures(right, tap))
+        for (const tap of set.taps) await set.add(tap, left.features.get(tap)!, right.features.get(tap)!)
       }
-      count += rowCount(left)
+      count += left.sequence.length
       onRows?.(count)
     }
     return new Map(sets.map(({ name }, index) => [name, finite(moments[index]!.finish(), name)]))
@@ -80,12 +80,14 @@ class SetMoments {
 async function* pairGroups(
   a: AsyncIterable<FeatureRows>,
   b: AsyncIterable<FeatureRows>,
-): AsyncGenerator<[RowGroup, RowGroup]> {
-  const [left, right] = [groupRows(a, rowsPerProduct), groupRows(b, rowsPerProduct)]
+): AsyncGenerator<[FeatureRows, FeatureRows]> {
+  const [left, right] = [a, b].map(
+    (rows): AsyncGenerator<FeatureRows, undefined> => groupRows(rows, rowsPerProduct),
+  ) as [AsyncGenerator<FeatureRows, undefined>, AsyncGenerator<FeatureRows, undefined>]
   let paired = 0
   try {
     while (true) {
-      const [x, y] = [await next(left), await next(right)]
+      const [x, y] = [(await left.next()).value, (await right.next()).value]
       const shorter = Math.min(rowCount(x), rowCount(y))
       if (Math.max(rowCount(x), rowCount(y)) !== shorter) {
         throw new UserError(
@@ -93,7 +95,7 @@ async function* pairGroups(
             'capture both on one sample',
         )
       }
-      if (shorter === 0) return
+      if (x === undefined || y === undefined) return
       assertSameTokens(x, y, paired)
       yield [x, y]
       paired += shorter
@@ -103,18 +105,12 @@ async function* pairGroups(
   }
 }
 
-/** The next group, empty at the end. */
-async function next(groups: AsyncGenerator<RowGroup>): Promise<RowGroup> {
-  const { done, value } = await groups.next()
-  return done === true ? [] : value
+/** The rows of a group; none at the end. */
+function rowCount(group: FeatureRows | undefined): number {
+  return group?.sequence.length ?? 0
 }
 
-function rowCount(group: RowGroup): number {
-  return group.reduce((count, { sequence }) => count + sequence.length, 0)
-}
-
-function assertSameTokens(groupA: RowGroup, groupB: RowGroup, offset: number): void {
-  const [a, b] = [groupTokens(groupA), groupTokens(groupB)]
+function assertSameTokens(a: FeatureRows, b: FeatureRows, offset: number): void {
   for (let i = 0; i < a.sequence.length; i++) {
     if (a.sequence[i] === b.sequence[i] && a.position[i] === b.position[i]) continue
     throw new UserError(

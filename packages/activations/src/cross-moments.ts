@@ -1,4 +1,4 @@
-import type { Program } from '@isthmus/engine'
+import type { OutputBuffers, Program } from '@isthmus/engine'
 import { type Graph, graphBuilder } from '@isthmus/model'
 import { ShapeError, type Tensor, UserError } from '@isthmus/tensor'
 import { SideMoments } from './side-moments.ts'
@@ -51,6 +51,7 @@ export class CrossMoments {
   readonly #b: SideMoments
   /** Σ of the products of shifted features, `[dA, dB]`; null once they are taken. */
   #products: Float64Array | null
+  readonly #buffers: OutputBuffers = new Map()
   #count = 0
 
   /** @param program `crossProductGraph(widthA, widthB)` compiled for its output `product`. */
@@ -80,7 +81,11 @@ export class CrossMoments {
     if (products === null) throw new Error('these moments are finished')
     const leftOffset = this.#a.add(a.data)
     const rightOffset = this.#b.add(b.data)
-    const { product } = await this.#program.run(new Map(), { left: a, right: b, leftOffset, rightOffset })
+    const { product } = await this.#program.run(
+      new Map(),
+      { left: a, right: b, leftOffset, rightOffset },
+      this.#buffers,
+    )
     addTo(products, product!.data)
     this.#count += rows
   }

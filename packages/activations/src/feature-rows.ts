@@ -1,9 +1,9 @@
 import type { FeatureBatch } from '@isthmus/corpus'
-import { type Program, selectFeeds, type Weights } from '@isthmus/engine'
+import { type OutputBuffers, type Program, selectFeeds, type Weights } from '@isthmus/engine'
 import type { Tap } from '@isthmus/model'
 import type { Tensor } from '@isthmus/tensor'
 
-/** Features of some tokens or patches at every tap, padding left out. The consumer owns the buffers. */
+/** Features of some tokens or patches at every tap, padding left out. */
 export interface FeatureRows {
   /** The sequence (a line, an image) and the position of each row's token or patch, `[rows]`. */
   readonly sequence: Int32Array
@@ -15,7 +15,8 @@ export interface FeatureRows {
 /** Run a model over batches and read its features at some taps.
  *
  *  @param program The model's graph compiled for the taps' names; it is fed what it declares of the batches.
- *  @returns The rows of one batch at a time, in the batches' order; nothing is kept.
+ *  @returns The rows of one batch at a time, in the batches' order. Their buffers are valid until the next are asked for:
+ *    one set of them serves all batches, since features are the largest things that a study allocates.
  */
 export async function* featureRows(
   program: Program,
@@ -23,8 +24,9 @@ export async function* featureRows(
   batches: Iterable<FeatureBatch>,
   taps: readonly Tap[],
 ): AsyncGenerator<FeatureRows> {
+  const buffers: OutputBuffers = new Map()
   for (const { feeds, sequences, length, positions: rows } of batches) {
-    const outputs = await program.run(weights, selectFeeds(program, feeds))
+    const outputs = await program.run(weights, selectFeeds(program, feeds), buffers)
     yield {
       sequence: Int32Array.from(rows, (row) => sequences[Math.floor(row / length)]!),
       position: Int32Array.from(rows, (row) => row % length),
@@ -33,11 +35,14 @@ export async function* featureRows(
   }
 }
 
-/** Rows of `[…, width]`, its leading axes flattened. All rows: the same buffer. */
+/** Rows of `[…, width]`, its leading axes flattened, moved to the front of its buffer.
+ *
+ *  @param rows Increasing.
+ */
 function takeRows({ shape, data }: Tensor, rows: Int32Array): Tensor {
   const width = shape.at(-1)!
-  if (rows.length * width === data.length) return { shape: [rows.length, width], data }
-  const taken = new Float32Array(rows.length * width)
-  for (let i = 0; i < rows.length; i++) taken.set(data.subarray(rows[i]! * width, (rows[i]! + 1) * width), i * width)
-  return { shape: [rows.length, width], data: taken }
+  for (let i = 0; i < rows.length; i++) {
+    if (rows[i] !== i) data.copyWithin(i * width, rows[i]! * width, (rows[i]! + 1) * width)
+  }
+  return { shape: [rows.length, width], data: data.subarray(0, rows.length * width) }
 }

@@ -1,66 +1,59 @@
-import type { Tensor } from '@isthmus/tensor'
 import type { FeatureRows } from './feature-rows.ts'
 
-/** Some rows in their order, in pieces: views of the batches that they came in. */
-export type RowGroup = readonly FeatureRows[]
-
-/** Cut a stream of rows into groups of `size`, whatever the batches that come in; the last group may be smaller. */
-export async function* groupRows(rows: AsyncIterable<FeatureRows>, size: number): AsyncGenerator<RowGroup> {
-  let pieces: FeatureRows[] = []
+/** Cut a stream of rows into groups of `size`, whatever the batches that come in; the last group may be smaller.
+ *
+ *  @returns Groups whose buffers are valid until the next is asked for.
+ */
+export async function* groupRows(rows: AsyncIterable<FeatureRows>, size: number): AsyncGenerator<FeatureRows> {
+  let group: FeatureRows | null = null
   let held = 0
   for await (const incoming of rows) {
+    group ??= allocate(size, incoming)
     const available = incoming.sequence.length
     for (let from = 0; from < available; ) {
       const to = Math.min(available, from + size - held)
-      pieces.push(slice(incoming, from, to))
+      copyRows(incoming, from, to, group, held)
       held += to - from
       from = to
       if (held < size) continue
-      yield pieces
-      pieces = []
+      yield group
       held = 0
     }
   }
-  if (held > 0) yield pieces
+  if (group !== null && held > 0) yield firstRows(group, held)
 }
 
-/** The sequence and the position of each row of a group. */
-export function groupTokens(group: RowGroup): Pick<FeatureRows, 'sequence' | 'position'> {
+function allocate(size: number, { features }: FeatureRows): FeatureRows {
   return {
-    sequence: joinArrays(group.map(({ sequence }) => sequence)),
-    position: joinArrays(group.map(({ position }) => position)),
+    sequence: new Int32Array(size),
+    position: new Int32Array(size),
+    features: new Map(
+      [...features].map(([name, { shape }]) => {
+        const width = shape[1]!
+        return [name, { shape: [size, width], data: new Float32Array(size * width) }]
+      }),
+    ),
   }
 }
 
-/** A group's features at one tap, `[rows, width]`: of one piece a view, else a copy. */
-export function groupFeatures(group: RowGroup, tap: string): Tensor {
-  const pieces = group.map(({ features }) => features.get(tap)!)
-  const width = pieces[0]!.shape[1]!
-  const data = joinArrays(pieces.map((piece) => piece.data))
-  return { shape: [data.length / width, width], data }
-}
-
-function slice(rows: FeatureRows, from: number, to: number): FeatureRows {
-  const sliceTensor = ({ shape, data }: Tensor): Tensor => {
+function copyRows(source: FeatureRows, from: number, to: number, target: FeatureRows, at: number): void {
+  target.sequence.set(source.sequence.subarray(from, to), at)
+  target.position.set(source.position.subarray(from, to), at)
+  for (const [name, { shape, data }] of source.features) {
     const width = shape[1]!
-    return { shape: [to - from, width], data: data.subarray(from * width, to * width) }
-  }
-  return {
-    sequence: rows.sequence.subarray(from, to),
-    position: rows.position.subarray(from, to),
-    features: new Map([...rows.features].map(([name, features]) => [name, sliceTensor(features)])),
+    target.features.get(name)!.data.set(data.subarray(from * width, to * width), at * width)
   }
 }
 
-function joinArrays<Values extends Int32Array | Float32Array>(arrays: readonly Values[]): Values {
-  const [first] = arrays as readonly [Values]
-  if (arrays.length === 1) return first
-  const length = arrays.reduce((total, array) => total + array.length, 0)
-  const joined = new (first.constructor as new (length: number) => Values)(length)
-  let offset = 0
-  for (const array of arrays) {
-    joined.set(array, offset)
-    offset += array.length
+function firstRows({ sequence, position, features }: FeatureRows, count: number): FeatureRows {
+  return {
+    sequence: sequence.subarray(0, count),
+    position: position.subarray(0, count),
+    features: new Map(
+      [...features].map(([name, { shape, data }]) => {
+        const width = shape[1]!
+        return [name, { shape: [count, width], data: data.subarray(0, count * width) }]
+      }),
+    ),
   }
-  return joined
 }

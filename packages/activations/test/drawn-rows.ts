@@ -1,4 +1,3 @@
-import { groupFeatures, groupRows, groupTokens } from '../src/group-rows.ts'
 import type { FeatureRows } from '../src/index.ts'
 
 /** Numbers in [−0.5, 0.5), the same for a seed. */
@@ -51,9 +50,32 @@ export async function collect<Item>(stream: AsyncIterable<Item>): Promise<Item[]
   return items
 }
 
+/** All batches of a stream whose buffers are used again, copied. */
+export async function collectCopies(stream: AsyncIterable<FeatureRows>): Promise<FeatureRows[]> {
+  const copies: FeatureRows[] = []
+  for await (const { sequence, position, features } of stream) {
+    copies.push({
+      sequence: sequence.slice(),
+      position: position.slice(),
+      features: new Map([...features].map(([name, { shape, data }]) => [name, { shape, data: data.slice() }])),
+    })
+  }
+  return copies
+}
+
 /** All rows of a stream as one batch. */
 export async function collectRows(stream: AsyncIterable<FeatureRows>): Promise<FeatureRows> {
-  const [group] = await collect(groupRows(stream, Number.MAX_SAFE_INTEGER))
-  const names = [...group![0]!.features.keys()]
-  return { ...groupTokens(group!), features: new Map(names.map((name) => [name, groupFeatures(group!, name)])) }
+  const batches = await collectCopies(stream)
+  const join = (of: (batch: FeatureRows) => Iterable<number>) => batches.flatMap((batch) => [...of(batch)])
+  const count = batches.reduce((total, { sequence }) => total + sequence.length, 0)
+  return {
+    sequence: Int32Array.from(join(({ sequence }) => sequence)),
+    position: Int32Array.from(join(({ position }) => position)),
+    features: new Map(
+      [...batches[0]!.features].map(([name, { shape }]) => [
+        name,
+        { shape: [count, shape[1]!], data: Float32Array.from(join(({ features }) => features.get(name)!.data)) },
+      ]),
+    ),
+  }
 }

@@ -12,8 +12,6 @@ export class Checkpoint extends TensorSource {
   readonly config: Readonly<Record<string, unknown>>
   /** The files it was opened from, by their names in a Hugging Face folder. */
   readonly files: CheckpointFiles
-  /** Name of the file that the tokenizer is read from, where there is one. */
-  readonly tokenizer: 'tokenizer.json' | 'vocab.txt' | null
   /** The names that the tensors are stored under, by the canonical names that `tensors` has. */
   readonly storedNames: ReadonlyMap<string, string>
   /** How the tensors differ from what is stored, one sentence each: names of old versions, a decoder that is tied. */
@@ -30,7 +28,6 @@ export class Checkpoint extends TensorSource {
     this.storedNames = canonical.storedNames
     this.mapped = canonical.mapped
     this.files = files
-    this.tokenizer = (['tokenizer.json', 'vocab.txt'] as const).find((name) => files[name] !== undefined) ?? null
   }
 
   /** Open a checkpoint: reads its configuration and the headers of its weights, and checks them.

@@ -66,17 +66,6 @@ test('the files are the configuration, the weights and the tokenizer, and nothin
   expect(await checkpointFiles(folder)).toEqual(Object.fromEntries(names.map((name) => [name, join(folder, name)])))
 })
 
-test('the tokenizer is noted: tokenizer.json before vocab.txt, null without', async () => {
-  const folder = await copyOf('bert-mlm')
-  const noted: (string | null)[] = []
-  for (const added of [null, 'vocab.txt', 'tokenizer.json']) {
-    if (added !== null) await writeFile(join(folder, added), '{}')
-    await using checkpoint = await Checkpoint.open(folder)
-    noted.push(checkpoint.tokenizer)
-  }
-  expect(noted).toEqual([null, 'vocab.txt', 'tokenizer.json'])
-})
-
 test.each<[string, (folder: string) => Promise<unknown>, string]>([
   [
     'a folder that does not exist',

@@ -24,7 +24,6 @@ test('a saved checkpoint opens, with its files and the metadata that transformer
   })
   await using checkpoint = await Checkpoint.open(directory)
   expect(checkpoint.config).toEqual({ model_type: 'bert', hidden_size: 2 })
-  expect(checkpoint.tokenizer).toBe('vocab.txt')
   expect(await checkpoint.read('w')).toEqual({ shape: [2], data: Float32Array.of(1, 2) })
   await using weights = await openSafetensors(join(directory, 'model.safetensors'))
   expect(weights.metadata).toEqual({ format: 'pt', lambda: '0.5' })

@@ -6,6 +6,7 @@ import {
   type EngineIdentity,
   type EngineOptions,
   type Feeds,
+  type OutputBuffers,
   type Program,
   resolveShape,
   type Weights,
@@ -116,18 +117,19 @@ async function compile(
   return {
     inputs: lowered.graph.inputs.map(({ name }) => name),
     parameters: lowered.graph.parameters.map(({ name }) => name),
-    run: (weights, feeds) => runSession(session, lowered, makeTensor, weights, feeds),
+    run: (weights, feeds, into) => runSession(session, lowered, makeTensor, weights, feeds, into),
     dispose: () => session.release(),
   }
 }
 
-/** Results are written by the runtime straight into new arrays of ours: their sizes follow from the feeds. */
+/** Results are written by the runtime straight into arrays of ours: their sizes follow from the feeds. */
 async function runSession(
   session: InferenceSession,
   { graph, model, results }: LoweredGraph,
   makeTensor: (value: Tensor | Tensor<Int32Array>) => OnnxTensor,
   weights: Weights,
   feeds: Feeds,
+  into: OutputBuffers | undefined,
 ): Promise<Record<string, Tensor>> {
   const sizes = checkFeeds(graph, weights, feeds)
   const fed: Record<string, OnnxTensor> = {}
@@ -138,7 +140,7 @@ async function runSession(
   for (const { output, shape } of results.values()) {
     if (fetched.has(output)) continue
     const resolved = resolveShape(shape, sizes)
-    const data = new Float32Array(elementCount(resolved))
+    const data = outputBuffer(into, output, elementCount(resolved))
     const declared = model.outputs.find((value) => value.name === output)!.shape.length
     const rows = resolved.length > declared ? [data.length / resolved.at(-1)!, resolved.at(-1)!] : resolved
     fetched.set(output, { shape: resolved, data })
@@ -146,6 +148,15 @@ async function runSession(
   }
   await session.run(fed, fetches)
   return ownedResults(results, fetched)
+}
+
+/** The start of a buffer that is long enough, or a new one, which is left for the next run. */
+function outputBuffer(into: OutputBuffers | undefined, output: string, length: number): Float32Array {
+  const earlier = into?.get(output)
+  if (earlier !== undefined && earlier.length >= length) return earlier.subarray(0, length)
+  const data = new Float32Array(length)
+  into?.set(output, data)
+  return data
 }
 
 /** Two names may ask for one value: the second gets a copy. */

@@ -1,4 +1,4 @@
-import { engineContract } from '@isthmus/engine/contract'
+import { drawWeights, engineContract, smallFeeds, smallGraph } from '@isthmus/engine/contract'
 import { UserError } from '@isthmus/tensor'
 import { describe, expect, it } from 'vitest'
 import { executionProviders, onnxEngine } from '../src/index.ts'
@@ -14,6 +14,19 @@ describe('onnxEngine', () => {
       executionProvider: 'cpu',
     })
     expect((await onnxEngine.create({ executionProvider: 'cpu' })).identity).toEqual(identity)
+  })
+
+  it('writes into buffers that it is given, and leaves there those that were too short', async () => {
+    const engine = await onnxEngine.create({ executionProvider: 'cpu' })
+    const program = await engine.compile(smallGraph, { outputs: ['logits'] })
+    const weights = drawWeights(smallGraph, 13)
+    const buffers = new Map<string, Float32Array>()
+    const run = async (batch: number) => (await program.run(weights, smallFeeds(batch, 5, 16), buffers)).logits!.data
+    const [small, large, again] = [await run(1), await run(2), await run(1)]
+    expect(large.buffer).not.toBe(small.buffer)
+    expect(again.buffer).toBe(large.buffer)
+    expect(again.length).toBe(small.length)
+    await program.dispose()
   })
 
   it('refuses an execution provider that ONNX Runtime does not know', async () => {

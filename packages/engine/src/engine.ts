@@ -14,6 +14,9 @@ export type Weights = ReadonlyMap<string, Tensor>
 /** What is fed to a run beside the weights, by the graph's input names. */
 export type Feeds = Readonly<Record<string, Tensor<Float32Array> | Tensor<Int32Array>>>
 
+/** Buffers of an earlier run by the names of its outputs, which a later run may write into instead of new ones. */
+export type OutputBuffers = Map<string, Float32Array>
+
 /** A graph made ready to run. Weights are fed to it, so that one program serves every λ, pair and method. */
 export interface Program {
   /** The inputs that the requested outputs depend on; a run needs these and no others. */
@@ -23,9 +26,11 @@ export interface Program {
   /** Compute the outputs that the program was compiled for, by the names they were asked by.
    *
    *  May block the calling thread while it computes. The results are new buffers, owned by the caller.
+   *  @param into Buffers that the results may take where they are long enough; those that the results have are left
+   *    in it. Results are then valid until the next run that is given it.
    *  @throws {ShapeError} naming the input or parameter that is missing or has the wrong shape.
    */
-  run(weights: Weights, feeds: Feeds): Promise<Record<string, Tensor>>
+  run(weights: Weights, feeds: Feeds, into?: OutputBuffers): Promise<Record<string, Tensor>>
   dispose(): Promise<void>
 }
 

@@ -1,5 +1,5 @@
 export { checkFeeds } from './check-feeds.ts'
-export type { CompileOptions, Engine, EngineIdentity, Feeds, Program, Weights } from './engine.ts'
+export type { CompileOptions, Engine, EngineIdentity, Feeds, OutputBuffers, Program, Weights } from './engine.ts'
 export { type PrunedGraph, parametersRead, pruneGraph, valuesRead } from './prune-graph.ts'
 export { type DimensionSizes, resolveShape } from './resolve-shape.ts'
 export { type EngineFactory, type EngineOptions, selectEngine } from './select-engine.ts'

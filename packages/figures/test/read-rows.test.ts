@@ -51,6 +51,7 @@ function studyRows(
     models: ['seed-1', 'seed-2', 'seed-3'].map((name) => ({
       ...{ digest: name, name, architecture: 'bert', parameters: 1, dtype: 'F32', hiddenSize: 4, layers: 1, heads: 2 },
       vocabulary: 10,
+      source: null,
     })),
     curvePoints: places.flatMap((place) =>
       [0, 0.5, 1].map((lam) => {

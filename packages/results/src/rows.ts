@@ -50,6 +50,8 @@ const model = {
   layers: 'integer',
   heads: 'integer',
   vocabulary: 'integer',
+  /** Where it was pulled from, `hf:owner/name@commit`; `null` for a folder of the user. */
+  source: 'text?',
 } as const
 
 /** What places a row in a study: every field but the method and λ. */

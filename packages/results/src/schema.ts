@@ -4,7 +4,7 @@ import { insertPublished, publishedComments, publishedTable, publishedViews } fr
 import { studentTMacro } from './student-t.ts'
 
 /** Raised with every change of a table or view. A file of another version is not migrated: it is rebuilt. */
-export const schemaVersion = 2
+export const schemaVersion = 3
 
 /** The tables. `rows.ts` has the same columns in the same order; a test compares the two. */
 const tables = `
@@ -33,7 +33,8 @@ create table model (
   hidden_size   bigint not null,
   layers        bigint not null,
   heads         bigint not null,
-  vocabulary    bigint not null
+  vocabulary    bigint not null,
+  source        varchar               -- hf:owner/name@commit, null for a folder
 );
 
 create table alignment (
@@ -152,6 +153,7 @@ create view leaderboard as ${leaderboardQuery(leaderboardGroups)};`
 const comments = `
 comment on table study_run is 'Runs of studies; the views show, of each study, the run that started last';
 comment on table model is 'Checkpoints';
+comment on column model.source is 'Where it was pulled from, hf:owner/name@commit; NULL for a folder';
 comment on table alignment is 'Alignments of B to A, with what the equivalence gate measured';
 comment on column alignment.symmetry is 'kept: the method keeps the function of B; broken: it changes it on purpose';
 comment on column alignment.max_abs_logit_difference is 'max |logits(aligned B) - logits(B)| on the probe batch';

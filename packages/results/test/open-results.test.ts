@@ -147,7 +147,7 @@ describe('openResults', () => {
       await results.close()
       await expect(openResults(old)).rejects.toThrow(
         new UserError(
-          `${old} has schema version 99, expected version 2: delete the file, and the next run rebuilds it from the cache`,
+          `${old} has schema version 99, expected version 3: delete the file, and the next run rebuilds it from the cache`,
         ),
       )
     }))

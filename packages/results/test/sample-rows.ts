@@ -81,6 +81,7 @@ export const oneOfEach: Required<ResultRows> = {
       layers: 4,
       heads: 4,
       vocabulary: 4096,
+      source: null,
     },
   ],
   alignments: [alignmentRow()],

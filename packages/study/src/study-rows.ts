@@ -92,7 +92,7 @@ function studyRunRow(
   }
 }
 
-function modelRow({ name, checkpoint, graph, dtype }: StudyModel): ModelRow {
+function modelRow({ name, checkpoint, graph, dtype, source }: StudyModel): ModelRow {
   return {
     digest: checkpoint.artifact.digest,
     name,
@@ -100,6 +100,7 @@ function modelRow({ name, checkpoint, graph, dtype }: StudyModel): ModelRow {
     parameters: graph.parameters.reduce((sum, { shape }) => sum + shape.reduce((product, n) => product * n, 1), 0),
     dtype,
     ...graphSizes(graph),
+    source,
   }
 }
 

@@ -6,6 +6,12 @@ import { hiddenPadding } from './hidden-padding.ts'
 import { requestedOutputs } from './requested-outputs.ts'
 import { weightsAreInputs } from './weights-are-inputs.ts'
 
+export { drawFeeds, drawWeights } from './draw-feeds.ts'
+export { relativeDifference } from './expect-agreement.ts'
+export { type OperatorGraph, operatorGraphs } from './operator-graphs.ts'
+export { smallFeeds, smallGraph } from './random-bert.ts'
+export { type SmallModel, smallModels } from './small-models.ts'
+
 /** Define the tests that every engine passes, for one of them.
  *
  *      engineContract('onnx', () => onnxEngine.create({ executionProvider: 'cpu' }))

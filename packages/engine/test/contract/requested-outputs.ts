@@ -32,6 +32,17 @@ export function requestedOutputs(engine: () => Engine): void {
       })
     })
 
+    it('the same where it is given buffers, larger or smaller ones', async () => {
+      await withProgram(engine(), smallGraph, ['logits'], async (program) => {
+        const [small, large] = [smallFeeds(1, 3, 15), smallFeeds(2, 5, 16)]
+        const buffers = new Map<string, Float32Array>()
+        for (const fed of [small, large, small]) {
+          const { logits } = await program.run(weights, fed, buffers)
+          expect(logits).toEqual((await program.run(weights, fed)).logits)
+        }
+      })
+    })
+
     it('in a buffer each, where two names ask for one value', async () => {
       const names = ['hidden', `residual.${smallBert.numHiddenLayers - 1}.output`]
       await withProgram(engine(), smallGraph, names, async (program) => {
