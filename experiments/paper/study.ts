@@ -4,5 +4,13 @@ import { defineCollection } from '@isthmus/study'
 export default defineCollection({
   name: 'paper',
   title: 'Merging text transformers from different initialisations: the experiments of Verma & Elbayad (2024)',
-  studies: ['components', 'convergent-learning', 'attention-heads', 'residual-stream', 'data-amount'],
+  studies: [
+    'components',
+    'convergent-learning',
+    'attention-heads',
+    'residual-stream',
+    'data-amount',
+    'evaluation-protocols',
+    'without-activations',
+  ],
 })
