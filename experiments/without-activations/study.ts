@@ -20,5 +20,5 @@ export default defineStudy({
     'optimal-transport/sinkhorn',
   ],
   lambdas: 11,
-  figures: ['barriers', 'loss-curves'],
+  figures: ['barriers'],
 })

@@ -103,7 +103,7 @@ function distinctSeries(rows: readonly LayerRow[], study: StudyDescription): Ser
 }
 
 /** The parts that some methods share: `ffn` of `ffn` and `ffn+attention/identity`, `ffn+attention/head-perm` of that
- *  and `ffn+attention/head-perm/qk`. */
+ *  and `ffn+attention/head-perm/qk`. Where they share none, those that are no other's with an option more. */
 function inCommon(methods: readonly string[]): string {
   const [first, ...others] = methods.map((method) => method.split('+').map((part) => part.split('/')))
   const shared = first!.map((part) =>
@@ -113,7 +113,8 @@ function inCommon(methods: readonly string[]): string {
     ),
   )
   const kept = shared.filter((part, index) => part.length >= Math.min(2, first![index]!.length))
-  return kept.length > 0 ? kept.map((part) => part.join('/')).join('+') : methods.join(', ')
+  if (kept.length > 0) return kept.map((part) => part.join('/')).join('+')
+  return methods.filter((method) => !methods.some((other) => method.startsWith(`${other}/`))).join(', ')
 }
 
 function sharedStart(one: readonly string[], other: readonly string[]): string[] {
