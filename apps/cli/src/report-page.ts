@@ -38,25 +38,31 @@ export function reportPage(
 function overview(reports: readonly StudyReport[]): string {
   const rows = reports.map(({ study, leaderboard, order }) => {
     const kept = leaderboard.filter(({ symmetry, method }) => symmetry === 'kept' && method !== 'vanilla')
-    const best = kept.toSorted((x, y) => x.barrier - y.barrier)[0]
+    const below = ({ difference_to_vanilla, barrier }: LeaderboardRow) => difference_to_vanilla ?? barrier
+    const best = kept.toSorted((x, y) => below(x) - below(y))[0]
     const vanilla = leaderboard.find(({ method, variant }) => method === 'vanilla' && variant === best?.variant)
     return [
       study,
       vanilla === undefined ? '–' : fixed(vanilla.barrier),
-      best === undefined ? '–' : `${best.method}${best.variant === '' ? '' : ` (${best.variant})`}`,
+      best === undefined ? '–' : `${best.method}${best.variant === '' ? '' : ` (${settingValues(best.variant)})`}`,
       best === undefined ? '–' : fixed(best.barrier),
       best === undefined ? '–' : signed(best.difference_to_vanilla),
       order.length === 0 ? '–' : `${order.filter(({ agrees }) => agrees).length} of ${order.length}`,
     ]
   })
-  const columns = ['study', 'vanilla', 'lowest barrier', 'of it', 'Δ to vanilla', 'order as published']
+  const columns = ['study', 'vanilla', 'most below it', 'barrier', 'Δ to vanilla', 'order']
   const gates = reports.flatMap(({ gate }) => gate).filter(({ symmetry }) => symmetry === 'kept')
   const alignments = gates.reduce((sum, row) => sum + row.alignments, 0)
   const caption =
-    'Barriers in nats, means over pairs, of the methods that keep the function of B. Order as published: comparisons of two ' +
-    `methods whose difference has the published sign. ${alignments} alignments are of methods that keep the function; the most that ` +
+    'Barriers in nats, means over pairs, of the methods that keep the function of B. Order: comparisons of two methods whose ' +
+    `difference has the published sign. ${alignments} alignments are of methods that keep the function; the most that ` +
     `any of them moved a logit is ${logits(Math.max(0, ...gates.map(({ greatest }) => greatest)))}.`
   return htmlTable(columns, rows, caption)
+}
+
+/** The values of a variant's settings: `0.1` of `alignment.fraction=0.1`. */
+function settingValues(variant: unknown): string {
+  return String(variant).replaceAll(/[\w.]+=/g, '')
 }
 
 function section(report: StudyReport, withTitle: boolean): string {
