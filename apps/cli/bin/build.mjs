@@ -54,8 +54,10 @@ async function build(folder) {
     format: 'esm',
     target: 'node20',
     sourcemap: 'linked',
-    external: ['onnxruntime-node', '@duckdb/node-api', 'esbuild'],
-    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+    external: ['onnxruntime-node', '@tensorflow/*', '@duckdb/node-api', 'esbuild'],
+    banner: {
+      js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+    },
     logLevel: 'warning',
   })
   try {

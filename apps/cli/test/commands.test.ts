@@ -203,6 +203,7 @@ describe('isthmus cache and doctor', () => {
     const { stdout } = await isthmus(home, 'doctor', '--json')
     expect(JSON.parse(stdout).engines).toMatchObject([
       { name: 'onnx', executionProviders: expect.arrayContaining(['cpu']) },
+      { name: 'tfjs', executionProviders: expect.arrayContaining(['wasm']) },
     ])
   })
 })

@@ -12,17 +12,20 @@ const shardOfSplit = /^(.+)-(\d+)-of-(\d+)\.parquet$/
 
 /** List the parquet files that a path stands for: the file itself, or those directly in a folder, by name.
  *
+ *  @param split Of a folder, take only the shards of this split: `train-00000-of-00002.parquet`, …, or `train.parquet`.
  *  @returns null where the path is neither a `.parquet` file nor a folder that holds any.
  *  @throws {UserError} when a folder holds several splits, or lacks shards: `train-00000-of-00002.parquet` says of
  *    how many it is one.
  */
-export async function listParquetShards(path: string): Promise<ParquetShards | null> {
+export async function listParquetShards(path: string, split?: string): Promise<ParquetShards | null> {
   const isFolder = await stat(path).then(
     (found) => found.isDirectory(),
     () => false,
   )
   if (!isFolder) return isParquet(path) ? numbered([path]) : null
-  const names = (await readdir(path)).filter((name) => isParquet(name) && !name.startsWith('.')).sort()
+  const isWanted = (name: string) =>
+    isParquet(name) && !name.startsWith('.') && (split === undefined || splitOf(name) === split)
+  const names = (await readdir(path)).filter(isWanted).sort()
   if (names.length === 0) return null
   assertOneSplit(path, names)
   return numbered(names.map((name) => join(path, name)))
@@ -32,6 +35,10 @@ export async function listParquetShards(path: string): Promise<ParquetShards | n
 export function areParquetShards(files: Readonly<Record<string, string>>): boolean {
   const names = Object.keys(files)
   return names.length > 0 && names.every(isParquet)
+}
+
+function splitOf(name: string): string {
+  return shardOfSplit.exec(name)?.[1] ?? name.replace(/\.parquet$/, '')
 }
 
 function isParquet(name: string): boolean {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers'
 import { UserError } from '@isthmus/tensor'
 import { byteLevelTokenizerJson } from './byte-level-tokenizer-json.ts'
+import { type PairFrame, pairFrame } from './pair-frame.ts'
 import {
   conventionalTokens,
   type SpecialTokenFields,
@@ -37,6 +38,8 @@ export interface Tokenizer {
   readonly unkId: number | null
   /** Those of the five above that there are, and every other token that the tokenizer marks as special. */
   readonly specialIds: ReadonlySet<number>
+  /** How two texts are joined. */
+  readonly pairFrame: PairFrame
   /** Token ids of a text, without special tokens around it. */
   encode(text: string): number[]
   /** A text whose ids are these, with white space and cleaned-up punctuation as Hugging Face writes them. */
@@ -84,23 +87,26 @@ export async function openTokenizer(source: string | TokenizerFiles, name?: stri
     maskId: ids.mask,
     unkId: ids.unk,
     specialIds: new Set([...roles, ...added.map((token) => token.id)]),
+    pairFrame: pairFrame(json),
     encode: (text) => library.encode(text, { add_special_tokens: false }).ids,
     decode: (tokens) => (tokens.length === 0 ? '' : library.decode([...tokens])),
   }
 }
 
-/** The id of a special token without which text cannot be prepared for masked language modelling.
+/** The id of a special token without which text cannot be prepared.
  *
+ *  @param purpose What needs it, for the error.
  *  @throws {UserError} when the tokenizer has none.
  */
 export function requiredToken<Role extends 'cls' | 'sep' | 'mask'>(
   tokenizer: Pick<Tokenizer, 'file' | `${Role}Id`>,
   role: Role,
+  purpose = 'masked language modelling',
 ): number {
   const id = (tokenizer as Readonly<Record<string, unknown>>)[`${role}Id`] as number | null
   if (id !== null) return id
   throw new UserError(
-    `${tokenizer.file} has no ${role} token, which masked language modelling needs; name it as ${role}_token in ` +
+    `${tokenizer.file} has no ${role} token, which ${purpose} needs; name it as ${role}_token in ` +
       'tokenizer_config.json, or choose a model that was trained so',
   )
 }

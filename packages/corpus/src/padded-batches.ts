@@ -6,7 +6,7 @@ export interface PaddedBatch extends FeatureBatch {
   readonly feeds: {
     /** Shape `[batch, length]`; `padId` where padded, which no real token attends to. */
     readonly inputIds: Tensor<Int32Array>
-    /** All 0, shape `[batch, length]`. */
+    /** 0, or 1 in the second sentence of a pair; 0 where padded. Shape `[batch, length]`. */
     readonly tokenTypeIds: Tensor<Int32Array>
     /** 1 at real tokens and 0 at padding, shape `[batch, length]`. */
     readonly attentionMask: Tensor<Int32Array>
@@ -18,6 +18,8 @@ export interface PaddedBatchesOptions {
   readonly tokensPerBatch: number
   /** The id of padding. Default 0. */
   readonly padId?: number
+  /** How many tokens of a sequence have type 0, the rest having type 1; shape `[sequences]`. Default all of them. */
+  readonly firstTypeLengths?: ArrayLike<number>
 }
 
 /** Group sequences into batches with little padding: sorted by length, then filled up to `tokensPerBatch`.
@@ -31,7 +33,7 @@ export function* paddedBatches(
   sequences: readonly Int32Array[],
   options: PaddedBatchesOptions,
 ): Generator<PaddedBatch, void> {
-  const { tokensPerBatch, padId = 0 } = options
+  const { tokensPerBatch } = options
   if (!Number.isSafeInteger(tokensPerBatch) || tokensPerBatch < 1) {
     throw new UserError(`tokensPerBatch must be a whole number of at least 1, but it is ${tokensPerBatch}`)
   }
@@ -42,16 +44,24 @@ export function* paddedBatches(
   for (let end = 1; end <= order.length; end++) {
     const next = order[end]
     if (next !== undefined && (end - start + 1) * sequences[next]!.length <= tokensPerBatch) continue
-    yield paddedBatch(sequences, order.slice(start, end), padId)
+    yield paddedBatch(sequences, order.slice(start, end), options)
     start = end
   }
 }
 
-/** @param members Indices of `sequences`, the longest last. */
-function paddedBatch(sequences: readonly Int32Array[], members: readonly number[], padId: number): PaddedBatch {
-  const width = sequences[members.at(-1)!]!.length
+/** Some sequences as one feed, in the order given.
+ *
+ *  @param members Their indices in `sequences`, at least one.
+ */
+export function paddedBatch(
+  sequences: readonly Int32Array[],
+  members: readonly number[],
+  { padId = 0, firstTypeLengths }: Omit<PaddedBatchesOptions, 'tokensPerBatch'> = {},
+): PaddedBatch {
+  const width = members.reduce((longest, member) => Math.max(longest, sequences[member]!.length), 0)
   const shape = [members.length, width]
   const inputIds = new Int32Array(members.length * width).fill(padId)
+  const tokenTypeIds = new Int32Array(members.length * width)
   const attentionMask = new Int32Array(members.length * width)
   const positions = new Int32Array(members.reduce((total, member) => total + sequences[member]!.length, 0))
   let written = 0
@@ -59,12 +69,13 @@ function paddedBatch(sequences: readonly Int32Array[], members: readonly number[
     const ids = sequences[member]!
     inputIds.set(ids, row * width)
     attentionMask.fill(1, row * width, row * width + ids.length)
+    tokenTypeIds.fill(1, row * width + (firstTypeLengths?.[member] ?? ids.length), row * width + ids.length)
     for (let i = 0; i < ids.length; i++) positions[written++] = row * width + i
   })
   return {
     feeds: {
       inputIds: { shape, data: inputIds },
-      tokenTypeIds: { shape, data: new Int32Array(members.length * width) },
+      tokenTypeIds: { shape, data: tokenTypeIds },
       attentionMask: { shape, data: attentionMask },
     },
     sequences: Int32Array.from(members),

@@ -1,7 +1,7 @@
 import {
   Field,
   Int32,
-  List,
+  type List,
   makeData,
   RecordBatch,
   Schema,
@@ -12,6 +12,7 @@ import {
   vectorFromArray,
 } from 'apache-arrow'
 import { metadataEntry, readArrowFile, writeArrowFile } from './arrow-file.ts'
+import { idsColumn, idsType } from './ids-column.ts'
 import type { TokenizedLine, TokenTable } from './tokenize-lines.ts'
 
 const CONTENT = 'isthmus.token-table'
@@ -24,7 +25,6 @@ const CONTENT = 'isthmus.token-table'
  */
 export async function writeTokenTable(path: string, table: TokenTable): Promise<void> {
   const { lines } = table
-  const idsType = new List(new Field('item', new Int32(), false))
   const schema = new Schema(
     [new Field('book', new Utf8(), false), new Field('line', new Int32(), false), new Field('ids', idsType, false)],
     new Map([
@@ -40,7 +40,7 @@ export async function writeTokenTable(path: string, table: TokenTable): Promise<
       new Utf8(),
     ).data[0]!,
     makeData({ type: new Int32(), data: Int32Array.from(lines, ({ line }) => line), nullCount: 0 }),
-    idsColumn(lines, idsType),
+    idsColumn(lines.map(({ ids }) => ids)),
   ]
   const rows = makeData({ type: new Struct(schema.fields), length: lines.length, nullCount: 0, children: columns })
   await writeArrowFile(path, new Table([new RecordBatch(schema, rows)]))
@@ -65,17 +65,4 @@ export async function readTokenTable(path: string): Promise<TokenTable> {
     specialTokens: metadataEntry(table, 'specialTokens', path) === 'true',
     vocabularyDigest: metadataEntry(table, 'vocabularyDigest', path),
   }
-}
-
-function idsColumn(lines: readonly TokenizedLine[], type: List<Int32>) {
-  const valueOffsets = new Int32Array(lines.length + 1)
-  lines.forEach(({ ids }, i) => {
-    valueOffsets[i + 1] = valueOffsets[i]! + ids.length
-  })
-  const values = new Int32Array(valueOffsets[lines.length]!)
-  lines.forEach(({ ids }, i) => {
-    values.set(ids, valueOffsets[i]!)
-  })
-  const child = makeData({ type: new Int32(), data: values, nullCount: 0 })
-  return makeData({ type, length: lines.length, nullCount: 0, valueOffsets, child })
 }

@@ -18,29 +18,29 @@ export interface Loss {
  *
  *  over the N predictions of all batches, each with the same weight; summed in f64.
  *  @param program The model's graph compiled for `negativeLogLikelihood`; it is fed what it declares of the batches.
- *  @param onBatch Called after each batch with the number of batches done.
+ *  @param onBatch Called after each batch with the number of batches done, the batch, and what the program gave for it.
  *  @throws {UserError} when nothing is to be predicted, the batches lack what the model reads, or the loss of a batch is
  *    not finite.
  *  @see Verma & Elbayad (2024), §4; Salazar et al. (2020), Masked language model scoring.
  */
-export async function evaluationLoss(
+export async function evaluationLoss<Batch extends EvaluationBatch>(
   program: Program,
   weights: Weights,
-  batches: Iterable<EvaluationBatch>,
-  onBatch?: (done: number) => void,
+  batches: Iterable<Batch>,
+  onBatch?: (done: number, batch: Batch, results: Awaited<ReturnType<Program['run']>>) => void,
 ): Promise<Loss> {
   let sum = 0
   let positions = 0
   let done = 0
-  for (const { feeds, predictions } of batches) {
+  for (const batch of batches) {
     done++
-    const { negativeLogLikelihood } = await program.run(weights, selectFeeds(program, feeds))
-    for (const value of negativeLogLikelihood!.data) sum += value
-    positions += predictions
+    const results = await program.run(weights, selectFeeds(program, batch.feeds))
+    for (const value of results.negativeLogLikelihood!.data) sum += value
+    positions += batch.predictions
     if (!Number.isFinite(sum)) {
       throw new UserError(`the loss of batch ${done} is not finite: the weights hold NaN or infinite values`)
     }
-    onBatch?.(done)
+    onBatch?.(done, batch, results)
   }
   if (positions === 0) {
     throw new UserError(

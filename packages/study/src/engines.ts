@@ -1,8 +1,9 @@
 import { type EngineFactory, type EngineIdentity, type EngineOptions, selectEngine } from '@isthmus/engine'
 import { onnxEngine } from '@isthmus/engine-onnx'
+import { tfjsEngine } from '@isthmus/engine-tfjs'
 
 /** Every engine there is. A new one is a package of its own and a line here. */
-export const engineFactories: readonly EngineFactory[] = [onnxEngine]
+export const engineFactories: readonly EngineFactory[] = [onnxEngine, tfjsEngine]
 
 /** The identity that results of an engine depend on.
  *

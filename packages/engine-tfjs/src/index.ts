@@ -1,0 +1,2 @@
+export { type BackendName, type BackendReport, backendNames, inspectBackend } from './backends.ts'
+export { tfjsEngine } from './tfjs-engine.ts'

@@ -1,0 +1,79 @@
+import { encodeTask, openTokenizer, randomStream, type TaskBatch, taskBatch, taskBatches } from '@isthmus/corpus'
+import type { Program } from '@isthmus/engine'
+import { onnxEngine } from '@isthmus/engine-onnx'
+import { bert } from '@isthmus/model'
+import type { Tensor } from '@isthmus/tensor'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { accuracy, evaluateTask, f1Score, predictionsOf } from '../src/index.ts'
+
+let program: Program
+let weights: Map<string, Tensor>
+
+const graph = bert({
+  hiddenSize: 8,
+  numHiddenLayers: 2,
+  numAttentionHeads: 2,
+  intermediateSize: 16,
+  vocabSize: 4096,
+  maxPositionEmbeddings: 128,
+  typeVocabSize: 2,
+  layerNormEps: 1e-12,
+  hiddenAct: 'gelu',
+  tieWordEmbeddings: true,
+  head: 'sequenceClassification',
+  numLabels: 2,
+})
+
+beforeAll(async () => {
+  const engine = await onnxEngine.create({ executionProvider: 'cpu' })
+  program = await engine.compile(graph, { outputs: ['negativeLogLikelihood', 'logits'] })
+  weights = new Map(
+    graph.parameters.map(({ name, shape }) => {
+      const stream = randomStream(0, 'weights', name)
+      const data = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => 2 * stream.uniform() - 1)
+      return [name, { shape, data }]
+    }),
+  )
+})
+afterAll(() => program.dispose())
+
+describe('evaluateTask', () => {
+  it('is the mean loss and the scores of rows that are read one by one, padding and token types notwithstanding', async () => {
+    const words = 'the king came to the house and the men of the city went out before him'.split(' ')
+    const rows = Array.from({ length: 24 }, (_, i) => ({
+      sentences: [words.slice(0, 1 + (i % 7)).join(' '), words.slice(i % 5, 6 + (i % 11)).join(' ')],
+      label: i % 2,
+    }))
+    const tokenizer = await openTokenizer(new URL('../../../datasets/models/seed-1', import.meta.url).pathname)
+    const task = { id: 'own', labels: { kind: 'classes', names: ['no', 'yes'] } } as const
+    const encoded = encodeTask(rows, task, tokenizer, { maxTokens: 16 })
+    const single = async (batch: TaskBatch) => program.run(weights, batch.feeds)
+    const losses: number[] = []
+    const predictions: number[] = []
+    for (const row of rows.keys()) {
+      const { negativeLogLikelihood, logits } = await single(taskBatch(encoded, [row]))
+      losses.push(negativeLogLikelihood!.data[0]!)
+      predictions.push(...predictionsOf(logits as Tensor<Float32Array>))
+    }
+    const done: number[] = []
+    const batches = [...taskBatches(encoded, { tokensPerBatch: 64 })]
+    const found = await evaluateTask(program, weights, batches, ['accuracy', 'f1'], (count) => done.push(count))
+    const labels = rows.map(({ label }) => label)
+    // Batches of other shapes are summed in another order in f32.
+    expect(Math.abs(found.loss - losses.reduce((sum, loss) => sum + loss / 24, 0))).toBeLessThan(1e-5)
+    expect(found.scores).toEqual({ accuracy: accuracy(predictions, labels), f1: f1Score(predictions, labels) })
+    expect(new Set(predictions).size).toBe(2)
+    expect([found.positions, done.length]).toEqual([24, batches.length])
+
+    // A model that reads the second sentence as the first computes something else.
+    const blind = batches.map((batch) => ({
+      ...batch,
+      feeds: {
+        ...batch.feeds,
+        tokenTypeIds: { ...batch.feeds.tokenTypeIds, data: batch.feeds.tokenTypeIds.data.map(() => 0) },
+      },
+    }))
+    const other = await evaluateTask(program, weights, blind, ['accuracy'])
+    expect(Math.abs(other.loss - found.loss)).toBeGreaterThan(1e-3)
+  })
+})
