@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { type Books, randomStream, sampleWithoutReplacement } from '@isthmus/corpus'
-import { genreOfBook, genres } from './book-genres.ts'
+import { type Genre, genreOfBook, genres } from './book-genres.ts'
 import type { LabelledText, MadeTask } from './made-task.ts'
 import { cutPassages } from './passages.ts'
 
@@ -11,25 +11,12 @@ const devShare = 0.25
 
 /** Make the task of telling a passage's genre: comedy, novel, scripture, speech, tragedy.
  *
- *  A quarter of each genre's books, drawn from the seed, is kept for `dev`; passages are drawn without replacement from all
- *  those of a genre's books in a split, as many of each genre, and put in an order drawn likewise.
+ *  As many passages of each genre, in an order that is drawn from the seed.
  */
 export async function genreTask(books: Books, seed: number): Promise<MadeTask> {
-  const splits: Record<'train' | 'dev', LabelledText[]> = { train: [], dev: [] }
-  for (const genre of genres) {
-    const own = Object.keys(books)
-      .filter((name) => genreOfBook(name) === genre)
-      .sort()
-    const devCount = Math.max(1, Math.round(devShare * own.length))
-    const isDev = new Set(sampleWithoutReplacement(randomStream(seed, 'books', genre), own.length, devCount))
-    for (const split of ['train', 'dev'] as const) {
-      const names = own.filter((_, i) => isDev.has(i) === (split === 'dev'))
-      const passages = (await Promise.all(names.map((name) => passagesOf(name, books[name]!, genre)))).flat()
-      const count = passagesPerGenre[split]
-      const drawn = sampleWithoutReplacement(randomStream(seed, 'passages', genre, split), passages.length, count)
-      splits[split].push(...Array.from(drawn, (i) => passages[i]!))
-    }
-  }
+  const drawn = await Promise.all(genres.map((genre) => drawPassages(books, genre, seed)))
+  const train = drawn.flatMap((own) => own.train)
+  const dev = drawn.flatMap((own) => own.dev)
   return {
     id: 'genre',
     title: 'Genre of a passage',
@@ -37,10 +24,35 @@ export async function genreTask(books: Books, seed: number): Promise<MadeTask> {
     classes: genres,
     metrics: ['accuracy'],
     reference: 'made from datasets/books',
-    train: shuffled(splits.train, seed, 'train'),
-    dev: shuffled(splits.dev, seed, 'dev'),
+    train: shuffled(train, seed, 'train'),
+    dev: shuffled(dev, seed, 'dev'),
     about,
   }
+}
+
+/** Draw the passages of one genre, which do not depend on the other genres.
+ *
+ *  A quarter of its books, drawn from the seed, is kept for `dev`; passages are drawn without replacement from all those of
+ *  its books in a split.
+ */
+export async function drawPassages(
+  books: Books,
+  genre: Genre,
+  seed: number,
+): Promise<Record<'train' | 'dev', LabelledText[]>> {
+  const own = Object.keys(books)
+    .filter((name) => genreOfBook(name) === genre)
+    .sort()
+  const devCount = Math.max(1, Math.round(devShare * own.length))
+  const isDev = new Set(sampleWithoutReplacement(randomStream(seed, 'books', genre), own.length, devCount))
+  const draw = async (split: 'train' | 'dev') => {
+    const names = own.filter((_, i) => isDev.has(i) === (split === 'dev'))
+    const passages = (await Promise.all(names.map((name) => passagesOf(name, books[name]!, genre)))).flat()
+    const count = passagesPerGenre[split]
+    const drawn = sampleWithoutReplacement(randomStream(seed, 'passages', genre, split), passages.length, count)
+    return Array.from(drawn, (i) => passages[i]!)
+  }
+  return { train: await draw('train'), dev: await draw('dev') }
 }
 
 async function passagesOf(name: string, path: string, genre: string): Promise<LabelledText[]> {

@@ -42,7 +42,8 @@ function* similarPairs(runs: readonly ReadonlySet<string>[]): Generator<readonly
     for (const run of own) {
       const earlier = holders.get(run) ?? []
       for (const j of earlier) shared.set(j, (shared.get(j) ?? 0) + 1)
-      holders.set(run, [...earlier, i])
+      earlier.push(i)
+      holders.set(run, earlier)
     }
     for (const [j, count] of shared) {
       if (count >= threshold * (own.size + runs[j]!.size - count)) yield [j, i]
