@@ -116,7 +116,7 @@ describe('planStudy', () => {
 
   it('says which engine is unknown', async () => {
     await expect(plan({ engine: { name: 'abacus' } })).rejects.toThrow(
-      new UserError("no engine 'abacus'; the engines are onnx"),
+      new UserError("no engine 'abacus'; the engines are onnx, tfjs"),
     )
   })
 })
