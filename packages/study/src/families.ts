@@ -30,7 +30,7 @@ export interface FamilyMember {
     | { readonly kind: 'folder'; readonly path: string }
 }
 
-const placeholder = '{seed}'
+const seedSlot = '{seed}'
 
 /** Whether a family is a path: neither a reference to the hub nor a name that is known. */
 export function isFamilyPath(family: string): boolean {
@@ -46,16 +46,16 @@ export function isFamilyPath(family: string): boolean {
 export function familyMember(family: string, seed: number): FamilyMember {
   const members = knownMembers(family, seed)
   if (members.startsWith('hf:')) {
-    if (!members.includes(placeholder)) throw oneModel(members)
+    if (!members.includes(seedSlot)) throw oneModel(members)
     return {
       name: memberName(members.slice('hf:'.length), seed),
-      place: { kind: 'hub', reference: members.replaceAll(placeholder, String(seed)) },
+      place: { kind: 'hub', reference: members.replaceAll(seedSlot, String(seed)) },
     }
   }
-  const template = members.includes(placeholder) ? members : `${members}/seed-${placeholder}`
+  const template = members.includes(seedSlot) ? members : `${members}/seed-${seedSlot}`
   return {
     name: memberName(template, seed),
-    place: { kind: 'folder', path: template.replaceAll(placeholder, String(seed)) },
+    place: { kind: 'folder', path: template.replaceAll(seedSlot, String(seed)) },
   }
 }
 
@@ -72,16 +72,16 @@ function knownMembers(family: string, seed: number): string {
 /** From the part that holds the seed on, joined by `-`; without a revision, unless that is where the seed is. */
 function memberName(template: string, seed: number): string {
   const [place, ...revision] = template.split('@')
-  const named = place!.includes(placeholder) ? place! : `${place}@${revision.join('@')}`
+  const named = place!.includes(seedSlot) ? place! : `${place}@${revision.join('@')}`
   const parts = named.split(/[/\\]/).filter((part) => part !== '')
-  const first = parts.findIndex((part) => part.includes(placeholder))
-  return parts.slice(first).join('-').replaceAll(placeholder, String(seed))
+  const first = parts.findIndex((part) => part.includes(seedSlot))
+  return parts.slice(first).join('-').replaceAll(seedSlot, String(seed))
 }
 
 function oneModel(reference: string): UserError {
   const [repo, revision] = reference.split('@')
-  const example = `${repo!.replace(/\d+$/, '')}${placeholder}${revision === undefined ? '' : `@${revision}`}`
+  const example = `${repo!.replace(/\d+$/, '')}${seedSlot}${revision === undefined ? '' : `@${revision}`}`
   return new UserError(
-    `family is ${reference}, one model of the hub; put ${placeholder} where the seed stands, such as ${example}`,
+    `family is ${reference}, one model of the hub; put ${seedSlot} where the seed stands, such as ${example}`,
   )
 }

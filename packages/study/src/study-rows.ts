@@ -52,7 +52,7 @@ export function studyRows(recorded: RecordedRun): ResultRows {
       correlations.set(`${row.alignment} ${row.site} ${row.layer}`, row)
   }
   return {
-    studyRuns: [studyRunRow(recorded, run, nodes)],
+    studyRuns: [studyRunRow(recorded, run, nodes, own)],
     models: plan.models.map(modelRow),
     alignments: curves.map((curve) => alignmentRow(curve, recorded, run)),
     correlations: [...correlations.values()],
@@ -70,11 +70,11 @@ function runDigest({ study }: StudyPlan): string {
 }
 
 function studyRunRow(
-  { plan, result, finished, startedAt, finishedAt, version }: RecordedRun,
+  { plan, result, startedAt, finishedAt, version }: RecordedRun,
   run: string,
   nodes: readonly Node[],
+  own: readonly FinishedNode[],
 ): StudyRunRow {
-  const own = nodes.flatMap(({ identity }) => finished.get(identity) ?? [])
   const cached = own.filter((node) => node.cached).length
   const identities = new Set(nodes.map(({ identity }) => identity))
   const failed = [...result.failures, ...result.skipped].filter(({ node }) => identities.has(node.identity)).length
