@@ -7,6 +7,7 @@ import { BlobStore } from './blob-store.ts'
 import type { Digest } from './digest.ts'
 import { translateWriteError } from './errors.ts'
 import { Leases, type LeaseTiming } from './leases.ts'
+import { PartialWork } from './partial-work.ts'
 import { removeAbandoned, temporaryPath } from './temporary-directory.ts'
 
 /** How a cache is opened. */
@@ -27,6 +28,7 @@ export class Cache {
   readonly blobs: BlobStore
   readonly actions: ActionLog
   readonly leases: Leases
+  readonly partial: PartialWork
 
   /** Use `openCache`, which checks the directory. */
   constructor(directory: string, options: CacheOptions) {
@@ -35,6 +37,7 @@ export class Cache {
     this.blobs = new BlobStore(directory)
     this.actions = new ActionLog(directory)
     this.leases = new Leases(directory, options)
+    this.partial = new PartialWork(directory)
   }
 
   /** The record of a key, if all its blobs are there. Does not look for new packs; `actions.refresh` does. */
@@ -59,6 +62,7 @@ export class Cache {
  *      actions/….jsonl  packs of records, one a line with its checksum
  *      leases/<key>     who computes what at the moment
  *      sources/…        digests of files of the user, by path and time of change
+ *      partial/<key>/   what operations that take long have done so far
  *      tmp/             what is being written
  *      quarantine/      blobs whose content was not that of their digest
  *

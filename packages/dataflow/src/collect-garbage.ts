@@ -24,6 +24,8 @@ export interface GarbageReport {
   readonly records: number
   readonly blobs: number
   readonly bytes: number
+  /** Nodes of which unfinished work is kept that nothing has touched for a month. */
+  readonly abandoned: number
   readonly keptRecords: number
   readonly keptBlobs: number
   readonly keptBytes: number
@@ -55,7 +57,9 @@ export async function collectGarbage(cache: Cache, options: GarbageOptions = {})
   const records = [...cache.actions.records()]
   const kept = records.filter(keep)
   const { garbage, used } = await divideBlobs(cache, kept, spared)
+  const abandoned = await cache.partial.abandoned()
   if (!dryRun) {
+    for (const key of abandoned) cache.partial.remove(key)
     if (kept.length < records.length) await cache.actions.rewrite(keep)
     await removeAll(cache, garbage, spared)
   }
@@ -63,6 +67,7 @@ export async function collectGarbage(cache: Cache, options: GarbageOptions = {})
     records: records.length - kept.length,
     blobs: garbage.length,
     bytes: totalBytes(garbage),
+    abandoned: abandoned.length,
     keptRecords: kept.length,
     keptBlobs: used.length,
     keptBytes: totalBytes(used),

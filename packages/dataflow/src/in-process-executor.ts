@@ -28,7 +28,7 @@ export function inProcessExecutor(
       closed.signal.throwIfAborted()
       const { progress } = hooks
       try {
-        return await executeJob(byId, cache.blobs, job, { progress, signal: endingWith(hooks.signal) })
+        return await executeJob(byId, cache, job, { progress, signal: endingWith(hooks.signal) })
       } catch (error) {
         hooks.signal.throwIfAborted()
         throw translateWriteError(error, cache.directory)

@@ -5,6 +5,7 @@ import type { BlobStore } from './blob-store.ts'
 import { canonicalJson, type Digest, type Json } from './digest.ts'
 import { mapInputs } from './node.ts'
 import type { AnyOperation, Cost, InputArtifacts, InputSpecs } from './operation.ts'
+import type { PartialWork } from './partial-work.ts'
 
 /** The work of one node as data: a fresh process that has the operations and the blobs can do it. */
 export interface Job {
@@ -67,7 +68,7 @@ export function operationsById(operations: readonly AnyOperation[]): ReadonlyMap
  */
 export async function executeJob(
   operations: ReadonlyMap<string, AnyOperation>,
-  blobs: BlobStore,
+  { blobs, partial }: { readonly blobs: BlobStore; readonly partial: PartialWork },
   job: Job,
   hooks: JobHooks,
 ): Promise<JobResult> {
@@ -80,6 +81,7 @@ export async function executeJob(
       written.set(name, path)
       return path
     },
+    partial: (name: string) => partial.path(job.key, name),
     progress: hooks.progress,
     signal: hooks.signal,
   }

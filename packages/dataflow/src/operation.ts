@@ -54,6 +54,11 @@ export interface OperationContext {
    *  The file must exist by then, and be closed.
    */
   createBlob(name: string): Promise<string>
+  /** A path to a file that belongs to this node and outlives a run that is killed: where an operation that takes long keeps
+   *  what it has done so far, for the next run to go on from. It may be there already. What the result is must not depend
+   *  on it; it goes once the result is recorded.
+   */
+  partial(name: string): Promise<string>
   /** Report that `done` of `total` steps are done. */
   progress(done: number, total: number): void
   /** Aborted when the run is interrupted. */

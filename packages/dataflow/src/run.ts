@@ -279,6 +279,7 @@ class GraphRun {
     const durable = earlier ? Promise.resolve() : this.#cache.actions.append(record)
     durable
       .then(() => {
+        this.#cache.partial.remove(claim.key)
         this.#release(claim)
         for (const state of claim.nodes) this.#finish(state, record)
       })

@@ -2,6 +2,7 @@ import { BlobStore } from './blob-store.ts'
 import { type SerializedError, serializeError, translateWriteError } from './errors.ts'
 import { executeJob, type Job, type JobResult, operationsById } from './job.ts'
 import type { AnyOperation } from './operation.ts'
+import { PartialWork } from './partial-work.ts'
 
 /** What a pool tells its workers. */
 export type PoolMessage =
@@ -25,7 +26,7 @@ export function serveOperations(operations: readonly AnyOperation[]): void {
     throw new Error('This module is a worker: it is started by processPoolExecutor, not by hand.')
   }
   const byId = operationsById(operations)
-  const stores = new Map<string, BlobStore>()
+  const stores = new Map<string, { blobs: BlobStore; partial: PartialWork }>()
   let abort = new AbortController()
   process.on('disconnect', () => process.exit(0))
   process.on('SIGINT', () => undefined)
@@ -36,10 +37,13 @@ export function serveOperations(operations: readonly AnyOperation[]): void {
     }
     abort = new AbortController()
     const { cacheDirectory, job } = message
-    const blobs = stores.get(cacheDirectory) ?? new BlobStore(cacheDirectory)
-    stores.set(cacheDirectory, blobs)
+    const store = stores.get(cacheDirectory) ?? {
+      blobs: new BlobStore(cacheDirectory),
+      partial: new PartialWork(cacheDirectory),
+    }
+    stores.set(cacheDirectory, store)
     const progress = (done: number, total: number) => send({ type: 'progress', done, total })
-    executeJob(byId, blobs, job, { progress, signal: abort.signal }).then(
+    executeJob(byId, store, job, { progress, signal: abort.signal }).then(
       (result) => send({ type: 'result', result: { ...result, peakMemoryBytes: peakMemoryBytes() } }),
       (error) => send({ type: 'error', error: serializeError(translateWriteError(error, cacheDirectory)) }),
     )

@@ -33,8 +33,10 @@ describe('openCache', () => {
     const directory = join(temporaryDirectory(), 'new', 'cache')
     const cache = await temporaryCache(directory)
     await runDummies(cache, [writeText.node({}, { text: 'hello' }), constant.node({}, { value: 1 })])
-    const [pack] = packs(directory)
-    const lines = readFileSync(pack!, 'utf8')
+    // What finishes together goes into one pack, and on a busy machine the two may not.
+    const lines = packs(directory)
+      .map((pack) => readFileSync(pack, 'utf8'))
+      .join('')
     expect(lines.trimEnd().split('\n').length).toBe(2)
     expect(lines).not.toContain(directory)
     expect(lines).not.toContain(hostname())

@@ -36,7 +36,7 @@ describe('collectGarbage', () => {
     for (const blob of blobs) age(blob)
     const options = { keepKeys: new Set([keys.get(joined)!]), graceMinutes: 0 }
     const dry = await collectGarbage(cache, { ...options, dryRun: true })
-    expect(dry).toEqual({ records: 3, blobs: 2, bytes: 9, keptRecords: 1, keptBlobs: 1, keptBytes: 10 })
+    expect(dry).toEqual({ records: 3, blobs: 2, bytes: 9, abandoned: 0, keptRecords: 1, keptBlobs: 1, keptBytes: 10 })
     expect(blobs.map((blob) => existsSync(cache.blobs.locate(blob)))).toEqual([true, true, true])
     expect(await collectGarbage(cache, options)).toEqual(dry)
     expect(blobs.map((blob) => existsSync(cache.blobs.locate(blob)))).toEqual([false, false, true])
@@ -55,7 +55,7 @@ describe('collectGarbage', () => {
     }
     for (const blob of [...blobs, old]) age(blob)
     expect(await cacheStats(cache)).toMatchObject({ orphanedBlobs: 2, orphanedBytes: 12 })
-    expect(await collectGarbage(cache)).toMatchObject({ records: 0, blobs: 1, bytes: 6, keptRecords: 4 })
+    expect(await collectGarbage(cache)).toMatchObject({ records: 0, blobs: 1, bytes: 6, abandoned: 0, keptRecords: 4 })
     expect([young, old].map((blob) => existsSync(cache.blobs.locate(blob)))).toEqual([true, false])
     expect((await runDummies(cache, [joined])).result.counts).toMatchObject({ ran: 0, cached: 3 })
   })
@@ -63,7 +63,11 @@ describe('collectGarbage', () => {
   it('removes what is older than a number of days', async () => {
     const { cache } = await filledCache()
     expect(await collectGarbage(cache, { olderThanDays: 1, graceMinutes: 0 })).toMatchObject({ records: 0 })
-    expect(await collectGarbage(cache, { olderThanDays: -1 })).toMatchObject({ records: 0, keptRecords: 4 })
+    expect(await collectGarbage(cache, { olderThanDays: -1 })).toMatchObject({
+      records: 0,
+      abandoned: 0,
+      keptRecords: 4,
+    })
     expect(await collectGarbage(cache, { olderThanDays: -1, graceMinutes: -1 })).toMatchObject({ records: 4, blobs: 3 })
   })
 

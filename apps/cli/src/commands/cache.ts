@@ -64,7 +64,8 @@ export function gcCommand(options: JsonOption & { readonly olderThan: string; re
     if (options.json === true) return printJson(report)
     const verb = options.yes === true ? 'removed' : 'would remove (add --yes to do it)'
     process.stdout.write(
-      `${verb} ${report.records} results and ${report.blobs} files, ${formatBytes(report.bytes)}; ` +
+      `${verb} ${report.records} results and ${report.blobs} files, ${formatBytes(report.bytes)}` +
+        `${report.abandoned > 0 ? `, and unfinished work of ${report.abandoned} steps` : ''}; ` +
         `${report.keptRecords} results and ${formatBytes(report.keptBytes)} stay\n`,
     )
   })
