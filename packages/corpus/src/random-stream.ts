@@ -10,6 +10,8 @@ export interface RandomStream {
   uniform(): number
   /** Uniform over the integers {0 … n−1}, without modulo bias. */
   index(n: number): number
+  /** 32 random bits, as a signed integer: the cheapest draw. */
+  bits(): number
 }
 
 /** Open the stream that belongs to a seed and a purpose.
@@ -31,6 +33,7 @@ export function randomStream(seed: number, ...purpose: readonly (string | number
   return {
     uniform: () => uniformFloat64(generator),
     index: (n) => uniformInt(generator, 0, n - 1),
+    bits: () => generator.next(),
   }
 }
 

@@ -11,6 +11,7 @@ export const ladder: readonly string[] = [
   'engine-onnx',
   'engine-tfjs',
   'corpus',
+  'training',
   'dataflow',
   'activations',
   'alignment',

@@ -2,10 +2,15 @@ import { spawn, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
+/** What is timed: the loss alone; with its gradients; with clipping and AdamW's update as well. */
+export const trainingTasks = ['forward', 'gradients', 'step'] as const
+
+export type TrainingTask = (typeof trainingTasks)[number]
+
 /** PyTorch in a process that waits for work. */
 export interface PytorchProcess {
   /** Have it do a task once: seconds of its processor time. */
-  seconds(task: 'forward' | 'step'): Promise<number>
+  seconds(task: TrainingTask): Promise<number>
   stop(): void
 }
 

@@ -1,7 +1,8 @@
 """PyTorch's time for the step of training-step.bench.ts: the same model and batch, eager, one thread.
 
-The sizes are its first argument, as JSON. For each line of its standard input, `forward` or `step`, it does that once and
-writes a line with the seconds of processor time that it took.
+The sizes are its first argument, as JSON. For each line of its standard input, `forward`, `gradients` or `step`, it does that
+once and writes a line with the seconds of processor time that it took. A step is the loss, its gradients, their clipping
+and AdamW's update.
 """
 
 import json
@@ -68,12 +69,21 @@ def forward():
         model(ids, types, selected, labels).item()
 
 
-def step():
+def gradients():
     model.zero_grad(set_to_none=True)
     model(ids, types, selected, labels).backward()
 
 
+optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, betas=(0.9, 0.98), eps=1e-8, weight_decay=0.01)
+
+
+def step():
+    gradients()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+
+
 for line in sys.stdin:
     start = time.process_time()
-    {"forward": forward, "step": step}[line.strip()]()
+    {"forward": forward, "gradients": gradients, "step": step}[line.strip()]()
     print(time.process_time() - start, flush=True)

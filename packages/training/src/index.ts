@@ -1,0 +1,8 @@
+export { AdamW, type GradientMoments } from './adamw.ts'
+export { clippingScale, gradientNorm } from './clip-gradients.ts'
+export { type Differentiator, type LossGradients, type LossOptions, openDifferentiator } from './differentiator.ts'
+export { dropoutMask } from './dropout-mask.ts'
+export { type TrainedModel, type TrainingBatch, type TrainingOptions, train } from './train.ts'
+export { type TrainingCurvePoint, trainingCurvePoint } from './training-curve.ts'
+export { learningRateAt, type TrainingRecipe, trainingRecipe } from './training-recipe.ts'
+export { readTrainingState, type TrainingState, writeTrainingState } from './training-state.ts'
