@@ -15,18 +15,27 @@ import { temporaryPath } from './temporary-directory.ts'
  */
 export class BlobStore {
   readonly #directory: string
+  readonly #others: readonly string[]
+  /** Blobs of other caches, by path, whose content was not that of their digest. */
+  readonly #rejected = new Set<string>()
   /** Fingerprints at which blobs were last found to have the content of their digest, by path. */
   readonly #verified = new Map<string, string>()
   readonly #folders = new Set<string>()
 
-  /** @param directory That of the cache. */
-  constructor(directory: string) {
+  /** @param directory That of the cache.
+   *  @param others Directories of other caches, which are read where this one lacks a blob, and not written.
+   */
+  constructor(directory: string, others: readonly string[] = []) {
     this.#directory = directory
+    this.#others = others
   }
 
-  /** Where a blob is or would be; says nothing of its content. */
+  /** Where a blob is, or would be written; says nothing of its content. */
   locate(blob: Digest): string {
-    return join(this.#directory, 'blobs', blob.slice(0, 2), blob)
+    const own = blobPath(this.#directory, blob)
+    if (this.#others.length === 0 || existsSync(own)) return own
+    const elsewhere = this.#others.map((directory) => blobPath(directory, blob))
+    return elsewhere.find((path) => !this.#rejected.has(path) && existsSync(path)) ?? own
   }
 
   /** Whether a blob is there; says nothing of its content. */
@@ -46,7 +55,7 @@ export class BlobStore {
   async publish(temporary: string): Promise<Digest> {
     try {
       const blob = await digestFile(temporary)
-      const destination = this.locate(blob)
+      const destination = blobPath(this.#directory, blob)
       await this.#makeFolder(dirname(destination))
       await chmod(temporary, 0o444)
       const isNew = await publishFile(temporary, destination)
@@ -92,7 +101,8 @@ export class BlobStore {
     return file.path
   }
 
-  /** Move a blob aside if its content does not have its digest, so that it can be published anew.
+  /** Move a blob aside if its content does not have its digest, so that it can be published anew; one of another cache
+   *  is passed over from now on.
    *
    *  @returns What was found; 'sound' leaves the blob where it is.
    */
@@ -109,10 +119,15 @@ export class BlobStore {
   }
 
   async #moveAside(blob: Digest): Promise<void> {
+    const path = this.locate(blob)
+    if (path !== blobPath(this.#directory, blob)) {
+      this.#rejected.add(path)
+      return
+    }
     const folder = join(this.#directory, 'quarantine')
     try {
       await mkdir(folder, { recursive: true })
-      await rename(this.locate(blob), join(folder, blob))
+      await rename(path, join(folder, blob))
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw translateWriteError(error, this.#directory)
     }
@@ -132,4 +147,8 @@ export class BlobStore {
       if (error.code !== 'ENOENT' && error.code !== 'EPERM') throw error
     })
   }
+}
+
+function blobPath(directory: string, blob: Digest): string {
+  return join(directory, 'blobs', blob.slice(0, 2), blob)
 }

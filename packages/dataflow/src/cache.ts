@@ -8,12 +8,17 @@ import type { Digest } from './digest.ts'
 import { translateWriteError } from './errors.ts'
 import { Leases, type LeaseTiming } from './leases.ts'
 import { PartialWork } from './partial-work.ts'
+import { RunUses } from './run-uses.ts'
 import { removeAbandoned, temporaryPath } from './temporary-directory.ts'
 
 /** How a cache is opened. */
 export interface CacheOptions extends LeaseTiming {
   /** Write nothing: what is cached is served, anything else is an error of the node that would run. Default false. */
   readonly readOnly?: boolean
+  /** Directories of other caches, which are read where this one lacks a result, and not written. What is found there is
+   *  used where it lies; results that are computed go here. Default none.
+   */
+  readonly others?: readonly string[]
 }
 
 const formatFile = 'format.json'
@@ -29,20 +34,36 @@ export class Cache {
   readonly actions: ActionLog
   readonly leases: Leases
   readonly partial: PartialWork
+  readonly uses: RunUses
+  /** Absolute. */
+  readonly others: readonly string[]
+  readonly #otherActions: readonly ActionLog[]
 
   /** Use `openCache`, which checks the directory. */
   constructor(directory: string, options: CacheOptions) {
     this.directory = directory
     this.readOnly = options.readOnly ?? false
-    this.blobs = new BlobStore(directory)
+    this.others = (options.others ?? []).map((other) => resolve(other))
+    this.blobs = new BlobStore(directory, this.others)
+    this.#otherActions = this.others.map((other) => new ActionLog(other))
     this.actions = new ActionLog(directory)
     this.leases = new Leases(directory, options)
     this.partial = new PartialWork(directory)
+    this.uses = new RunUses(directory)
   }
 
-  /** The record of a key, if all its blobs are there. Does not look for new packs; `actions.refresh` does. */
+  /** Read the packs that appeared since the last call, in this cache and in the others. */
+  refresh(): void {
+    for (const actions of [this.actions, ...this.#otherActions]) actions.refresh()
+  }
+
+  /** The record of a key, if all its blobs are there. Does not look for new packs; `refresh` does. */
   lookup(key: Digest): ActionRecord | undefined {
-    return this.actions.of(key).find((record) => this.isComplete(record))
+    for (const actions of [this.actions, ...this.#otherActions]) {
+      const record = actions.of(key).find((candidate) => this.isComplete(candidate))
+      if (record !== undefined) return record
+    }
+    return undefined
   }
 
   /** Whether all blobs of a record are there. */
@@ -62,6 +83,7 @@ export class Cache {
  *      actions/….jsonl  packs of records, one a line with its checksum
  *      leases/<key>     who computes what at the moment
  *      sources/…        digests of files of the user, by path and time of change
+ *      uses/…           what runs needed last: the roots of garbage collection
  *      partial/<key>/   what operations that take long have done so far
  *      tmp/             what is being written
  *      quarantine/      blobs whose content was not that of their digest
@@ -72,8 +94,9 @@ export class Cache {
 export async function openCache(directory: string, options: CacheOptions = {}): Promise<Cache> {
   const cache = new Cache(resolve(directory), options)
   if (!cache.readOnly) prepareDirectory(cache.directory)
-  await checkFormat(cache)
-  cache.actions.refresh()
+  await checkFormat(cache.directory, cache.readOnly)
+  for (const other of cache.others) await checkFormat(other, true)
+  cache.refresh()
   if (!cache.readOnly) {
     removeAbandoned(join(cache.directory, 'tmp'))
     cache.leases.removeStale()
@@ -107,27 +130,27 @@ function makeDirectory(path: string): void {
   }
 }
 
-async function checkFormat(cache: Cache): Promise<void> {
-  const path = join(cache.directory, formatFile)
+async function checkFormat(directory: string, readOnly: boolean): Promise<void> {
+  const path = join(directory, formatFile)
   if (!existsSync(path)) {
-    if (cache.readOnly) {
+    if (readOnly) {
       throw new UserError(
-        `${cache.directory} holds no cache (there is no ${formatFile}): name the directory of a cache, or run once to make one.`,
+        `${directory} holds no cache (there is no ${formatFile}): name the directory of a cache, or run once to make one.`,
       )
     }
-    const temporary = temporaryPath(join(cache.directory, 'tmp'))
+    const temporary = temporaryPath(join(directory, 'tmp'))
     try {
       writeFileSync(temporary, `${JSON.stringify({ format })}\n`)
       await rename(temporary, path)
     } catch (error) {
-      throw translateWriteError(error, cache.directory)
+      throw translateWriteError(error, directory)
     }
     return
   }
   const found = readFileSync(path, 'utf8').trim()
   if (found !== JSON.stringify({ format })) {
     throw new UserError(
-      `The cache ${cache.directory} was made by another version: ${formatFile} should hold ` +
+      `The cache ${directory} was made by another version: ${formatFile} should hold ` +
         `${JSON.stringify({ format })} and holds ${found}; remove the directory, or name another one for the cache.`,
     )
   }

@@ -6,13 +6,16 @@ import type { Cache } from './cache.ts'
 import type { Digest } from './digest.ts'
 import { translateWriteError } from './errors.ts'
 import { listBlobs, type StoredBlob } from './list-blobs.ts'
+import type { RunUse } from './run-uses.ts'
 
-/** What is garbage. With neither `keepKeys` nor `olderThanDays`, blobs that no record names. */
+/** What is garbage. With none of the rules, blobs that no record names. Of what runs used, what has a tag always stays. */
 export interface GarbageOptions {
-  /** Records of other keys go. */
-  readonly keepKeys?: ReadonlySet<Digest>
-  /** Records that were made longer ago go. */
+  /** Only what the last run of these used stays, e.g. names of studies. */
+  readonly names?: readonly string[]
+  /** What was last used, or made, longer ago goes. */
   readonly olderThanDays?: number
+  /** What is left is at most so large: what was used least recently goes. */
+  readonly maximumBytes?: number
   /** Nothing younger than this goes, so that what a run is making at the moment is safe. Default 60. */
   readonly graceMinutes?: number
   /** Say what would go, and remove nothing. Default false. */
@@ -34,37 +37,29 @@ export interface GarbageReport {
 /** Remove records that are not to be kept, and blobs that no record names.
  *
  *  Safe beside running sweeps: what is young is spared, and a run that misses a blob computes it again.
- *  @throws {UserError} when both `keepKeys` and `olderThanDays` are given, or the cache is read-only.
+ *  @throws {UserError} when a name is not of any run, or the cache is read-only.
  */
 export async function collectGarbage(cache: Cache, options: GarbageOptions = {}): Promise<GarbageReport> {
-  const { keepKeys, olderThanDays, graceMinutes = 60, dryRun = false } = options
-  if (keepKeys !== undefined && olderThanDays !== undefined) {
-    throw new UserError('Garbage is what is not among keepKeys, or what is older than olderThanDays: give one of them.')
-  }
+  const { graceMinutes = 60, dryRun = false } = options
   if (cache.readOnly && !dryRun) {
     throw new UserError(`The cache ${cache.directory} was opened to be read only: open it for writing, or use dryRun.`)
   }
-  const now = Date.now()
-  const spared = now - graceMinutes * 60_000
-  const oldest = olderThanDays === undefined ? undefined : now - olderThanDays * 86_400_000
-  const keep = ({ key, createdAt }: ActionRecord) => {
-    const made = Date.parse(createdAt)
-    if (made > spared) return true
-    if (keepKeys !== undefined) return keepKeys.has(key)
-    return oldest === undefined || made >= oldest
-  }
+  const spared = Date.now() - graceMinutes * 60_000
   cache.actions.refresh()
   const records = [...cache.actions.records()]
-  const kept = records.filter(keep)
+  const usage = new Usage(cache.uses.list(), spared)
+  const kept = await withinSize(cache, records.filter(rule(usage, options)), usage, options.maximumBytes)
+  const goes = new Set(records)
+  for (const record of kept) goes.delete(record)
   const { garbage, used } = await divideBlobs(cache, kept, spared)
   const abandoned = await cache.partial.abandoned()
   if (!dryRun) {
     for (const key of abandoned) cache.partial.remove(key)
-    if (kept.length < records.length) await cache.actions.rewrite(keep)
+    if (goes.size > 0) await cache.actions.rewrite((record) => !goes.has(record))
     await removeAll(cache, garbage, spared)
   }
   return {
-    records: records.length - kept.length,
+    records: goes.size,
     blobs: garbage.length,
     bytes: totalBytes(garbage),
     abandoned: abandoned.length,
@@ -72,6 +67,81 @@ export async function collectGarbage(cache: Cache, options: GarbageOptions = {})
     keptBlobs: used.length,
     keptBytes: totalBytes(used),
   }
+}
+
+/** When records were last used, and which of them must stay whatever the rules say. */
+class Usage {
+  readonly #uses: readonly RunUse[]
+  readonly #last = new Map<Digest, number>()
+  readonly #tagged: ReadonlySet<Digest>
+  readonly #spared: number
+
+  constructor(uses: readonly RunUse[], spared: number) {
+    this.#uses = uses
+    this.#spared = spared
+    for (const { at, keys } of uses) {
+      const time = Date.parse(at)
+      for (const key of keys) this.#last.set(key, Math.max(time, this.#last.get(key) ?? time))
+    }
+    this.#tagged = new Set(uses.filter(({ tag }) => tag !== null).flatMap(({ keys }) => keys))
+  }
+
+  lastUse({ key, createdAt }: ActionRecord): number {
+    return Math.max(Date.parse(createdAt), this.#last.get(key) ?? Number.NEGATIVE_INFINITY)
+  }
+
+  /** What a run may be making at the moment, and what has a tag. */
+  isProtected(record: ActionRecord): boolean {
+    return Date.parse(record.createdAt) > this.#spared || this.#tagged.has(record.key)
+  }
+
+  /** @throws {UserError} naming a name of which no run is known. */
+  keysOf(names: readonly string[]): ReadonlySet<Digest> {
+    const known = [...new Set(this.#uses.map(({ name }) => name))].sort()
+    const unknown = names.find((name) => !known.includes(name))
+    if (unknown !== undefined) {
+      throw new UserError(
+        `The cache knows no run of '${unknown}': there are runs of ${known.join(', ') || 'nothing'}; name one of these.`,
+      )
+    }
+    return new Set(this.#uses.filter(({ name }) => names.includes(name)).flatMap(({ keys }) => keys))
+  }
+}
+
+/** Whether a record stays by its names and its age. */
+function rule(usage: Usage, { names, olderThanDays }: GarbageOptions): (record: ActionRecord) => boolean {
+  const keys = names === undefined ? undefined : usage.keysOf(names)
+  const oldest = olderThanDays === undefined ? Number.NEGATIVE_INFINITY : Date.now() - olderThanDays * 86_400_000
+  return (record) =>
+    usage.isProtected(record) || ((keys === undefined || keys.has(record.key)) && usage.lastUse(record) >= oldest)
+}
+
+/** Drop the records that were used least recently until the blobs of the others are small enough. */
+async function withinSize(
+  cache: Cache,
+  records: readonly ActionRecord[],
+  usage: Usage,
+  maximumBytes: number | undefined,
+): Promise<readonly ActionRecord[]> {
+  if (maximumBytes === undefined) return records
+  const sizes = new Map<Digest, number>()
+  for await (const { digest, bytes } of listBlobs(cache)) sizes.set(digest, bytes)
+  const users = new Map<Digest, number>()
+  for (const { output } of records) {
+    for (const blob of new Set(Object.values(output.blobs))) users.set(blob, (users.get(blob) ?? 0) + 1)
+  }
+  let bytes = [...users.keys()].reduce((sum, blob) => sum + (sizes.get(blob) ?? 0), 0)
+  const dropped = new Set<ActionRecord>()
+  for (const record of [...records].sort((a, b) => usage.lastUse(a) - usage.lastUse(b))) {
+    if (bytes <= maximumBytes) break
+    if (usage.isProtected(record)) continue
+    dropped.add(record)
+    for (const blob of new Set(Object.values(record.output.blobs))) {
+      users.set(blob, users.get(blob)! - 1)
+      if (users.get(blob) === 0) bytes -= sizes.get(blob) ?? 0
+    }
+  }
+  return records.filter((record) => !dropped.has(record))
 }
 
 async function divideBlobs(

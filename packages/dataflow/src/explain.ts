@@ -41,7 +41,7 @@ export async function explain(
   targets: readonly Node[],
   { cache }: { readonly cache: Cache },
 ): Promise<readonly Explanation[]> {
-  cache.actions.refresh()
+  cache.refresh()
   const history = new History(cache)
   const digests = new Map<Digest, Digest>()
   const explanations = new Map<Digest, Explanation>()

@@ -19,6 +19,8 @@ export interface ProcessPoolOptions {
    */
   readonly memoryBytes?: number
   readonly cacheDirectory: string
+  /** Directories of other caches that inputs may lie in: those that the run's cache was opened with. Default none. */
+  readonly otherCaches?: readonly string[]
   /** How long an aborted job has to end by itself before its process is killed. Default 2. */
   readonly abortSeconds?: number
 }
@@ -133,7 +135,8 @@ class ProcessPool implements Executor {
     worker.task = task
     worker.process.ref()
     worker.process.channel?.ref()
-    const message: PoolMessage = { type: 'run', cacheDirectory: this.#options.cacheDirectory, job: task.job }
+    const { cacheDirectory, otherCaches = [] } = this.#options
+    const message: PoolMessage = { type: 'run', cacheDirectory, otherCaches, job: task.job }
     worker.process.send(message, () => undefined)
   }
 

@@ -86,7 +86,7 @@ class GraphRun {
     try {
       if (this.#options.signal?.aborted) interrupt()
       this.#emit({ type: 'planned', total: this.#plan.nodes.length, deduplicated: this.#plan.deduplicated })
-      this.#cache.actions.refresh()
+      this.#cache.refresh()
       this.#reportDamage()
       await this.#work()
     } catch (error) {
@@ -188,7 +188,7 @@ class GraphRun {
       this.#poll ??= setTimeout(() => this.#guard(() => this.#pollWaiting()), pollMilliseconds)
       return
     }
-    this.#cache.actions.refresh()
+    this.#cache.refresh()
     const record = this.#cache.lookup(claim.key)
     if (record !== undefined) {
       this.#release(claim)
@@ -203,7 +203,7 @@ class GraphRun {
   /** See what other processes have finished or given up of what this run waits for. */
   #pollWaiting(): void {
     this.#poll = undefined
-    this.#cache.actions.refresh()
+    this.#cache.refresh()
     for (const claim of this.#waiting) {
       const record = this.#cache.lookup(claim.key)
       if (record !== undefined) {
@@ -256,7 +256,7 @@ class GraphRun {
     const { node } = claim.nodes[0]!
     const { value, blobs, ...spent } = result
     const output = { digest: artifactDigest(value, blobs), value, blobs }
-    this.#cache.actions.refresh()
+    this.#cache.refresh()
     const other = this.#cache.actions.of(claim.key).find((known) => known.output.digest !== output.digest)
     if (other !== undefined) {
       const { digest: first } = other.output

@@ -6,7 +6,12 @@ import { PartialWork } from './partial-work.ts'
 
 /** What a pool tells its workers. */
 export type PoolMessage =
-  | { readonly type: 'run'; readonly cacheDirectory: string; readonly job: Job }
+  | {
+      readonly type: 'run'
+      readonly cacheDirectory: string
+      readonly otherCaches: readonly string[]
+      readonly job: Job
+    }
   | { readonly type: 'abort' }
 
 /** What a worker tells its pool. It runs one job at a time. */
@@ -36,9 +41,9 @@ export function serveOperations(operations: readonly AnyOperation[]): void {
       return
     }
     abort = new AbortController()
-    const { cacheDirectory, job } = message
+    const { cacheDirectory, otherCaches, job } = message
     const store = stores.get(cacheDirectory) ?? {
-      blobs: new BlobStore(cacheDirectory),
+      blobs: new BlobStore(cacheDirectory, otherCaches),
       partial: new PartialWork(cacheDirectory),
     }
     stores.set(cacheDirectory, store)

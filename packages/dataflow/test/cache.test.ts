@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished, type TestContext } from 'vitest'
 import { translateWriteError } from '../src/errors.ts'
 import { CacheWriteError, openCache, verifyCache } from '../src/index.ts'
 import { hostToken } from '../src/process-identity.ts'
-import { add, concatenate, constant, measure, writeText } from './dummy-operations.ts'
+import { add, concatenate, constant, measure, wait, writeText } from './dummy-operations.ts'
 import { ofType, runDummies, temporaryCache, temporaryDirectory } from './temporary-cache.ts'
 
 /** Mount a small file system of its own for a test, which is skipped where that needs rights that it lacks. */
@@ -128,8 +128,9 @@ describe('a full disk', () => {
     const directory = mountTmpfs(context, '256k')
     const cache = await temporaryCache(directory)
     const small = writeText.node({}, { text: 'small' })
-    const large = writeText.node({}, { text: 'large', repeat: 200_000 }, { after: [small] })
-    const failure = runDummies(cache, [large])
+    await runDummies(cache, [small])
+    const large = writeText.node({}, { text: 'large', repeat: 200_000 })
+    const failure = runDummies(cache, [small, large])
     await expect(failure).rejects.toThrow(CacheWriteError)
     await expect(failure).rejects.toThrow(sentence(directory))
     const kept = measure.node({ of: small }, {})
@@ -143,8 +144,8 @@ describe('a full disk', () => {
   it('ends the run with a sentence when a record does not fit', async (context) => {
     const directory = mountTmpfs(context, '64k')
     const cache = await temporaryCache(directory)
-    const nodes = Array.from({ length: 300 }, (_, value) => constant.node({}, { value }))
-    await expect(runDummies(cache, nodes)).rejects.toThrow(sentence(directory))
+    const large = wait.node({}, { name: 'large'.repeat(20_000), milliseconds: 0 })
+    await expect(runDummies(cache, [large])).rejects.toThrow(sentence(directory))
     expect(packs(directory)).toEqual([])
     expect(readdirSync(join(directory, 'leases'))).toEqual([])
   })

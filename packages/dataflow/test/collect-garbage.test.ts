@@ -34,7 +34,8 @@ describe('collectGarbage', () => {
   it('removes records that are not to be kept and what only they name, after a dry run that says the same', async () => {
     const { cache, keys, blobs, age } = await filledCache()
     for (const blob of blobs) age(blob)
-    const options = { keepKeys: new Set([keys.get(joined)!]), graceMinutes: 0 }
+    await cache.uses.record({ name: 'join', tag: null, at: new Date().toISOString(), keys: [keys.get(joined)!] })
+    const options = { names: ['join'], graceMinutes: 0 }
     const dry = await collectGarbage(cache, { ...options, dryRun: true })
     expect(dry).toEqual({ records: 3, blobs: 2, bytes: 9, abandoned: 0, keptRecords: 1, keptBlobs: 1, keptBytes: 10 })
     expect(blobs.map((blob) => existsSync(cache.blobs.locate(blob)))).toEqual([true, true, true])
@@ -81,16 +82,53 @@ describe('collectGarbage', () => {
       onEvent: ({ type }) => {
         if (type === 'started' && !collected) {
           collected = true
-          void collectGarbage(cache, { keepKeys: new Set(), graceMinutes: 0 })
+          void collectGarbage(cache, { olderThanDays: -1, graceMinutes: 0 })
         }
       },
     })
     expect(result.artifact(target).value).toBe(10)
   })
 
-  it('refuses both rules at once, and a read-only cache', async () => {
+  it('keeps what was used of late, however long ago it was made', async () => {
+    const { cache, keys } = await filledCache()
+    const [early, late] = ['2020-01-01T00:00:00.000Z', new Date(Date.now() + 60_000).toISOString()]
+    await cache.uses.record({ name: 'early', tag: null, at: early, keys: [...keys.values()] })
+    await cache.uses.record({ name: 'late', tag: null, at: late, keys: [keys.get(joined)!] })
+    const options = { olderThanDays: -0.0001, graceMinutes: -1 }
+    expect(await collectGarbage(cache, { ...options, dryRun: true })).toMatchObject({ records: 3, keptRecords: 1 })
+    await cache.uses.record({ name: 'late', tag: null, at: early, keys: [...keys.values()] })
+    expect(await collectGarbage(cache, options)).toMatchObject({ records: 4, keptRecords: 0 })
+  })
+
+  it('never removes what has a tag, until it is let go', async () => {
+    const { cache, keys } = await filledCache()
+    await cache.uses.record({ name: 'join', tag: 'paper', at: new Date().toISOString(), keys: [keys.get(joined)!] })
+    const options = { olderThanDays: -1, graceMinutes: -1 }
+    expect(await collectGarbage(cache, { ...options, maximumBytes: 0 })).toMatchObject({ records: 3, keptRecords: 1 })
+    expect(await cache.uses.untag('paper')).toBe(1)
+    expect(await collectGarbage(cache, options)).toMatchObject({ records: 1, keptRecords: 0 })
+  })
+
+  it('drops what was used least recently until the rest is small enough', async () => {
+    const { cache, keys, blobs } = await filledCache()
+    for (const [index, node] of [...parts, joined].entries()) {
+      const at = new Date(Date.now() + 60_000 * index).toISOString()
+      await cache.uses.record({ name: `use ${index}`, tag: null, at, keys: [keys.get(node)!] })
+    }
+    const limit = (maximumBytes: number) => collectGarbage(cache, { maximumBytes, graceMinutes: -1, dryRun: true })
+    expect(await limit(19)).toMatchObject({ records: 0, keptBytes: 19 })
+    expect(await limit(15)).toMatchObject({ keptBytes: 15, blobs: 1 })
+    expect(await limit(14)).toMatchObject({ keptBytes: 10, blobs: 2 })
+    expect(await collectGarbage(cache, { maximumBytes: 10, graceMinutes: -1 })).toMatchObject({ keptBytes: 10 })
+    expect(blobs.map((blob) => existsSync(cache.blobs.locate(blob)))).toEqual([false, false, true])
+  })
+
+  it('refuses a name that nothing was run by, and a read-only cache', async () => {
     const { cache } = await filledCache()
-    await expect(collectGarbage(cache, { keepKeys: new Set(), olderThanDays: 1 })).rejects.toThrow('give one of them')
+    await cache.uses.record({ name: 'join', tag: null, at: new Date().toISOString(), keys: [] })
+    await expect(collectGarbage(cache, { names: ['joyn'] })).rejects.toThrow(
+      "The cache knows no run of 'joyn': there are runs of join; name one of these.",
+    )
     const readOnly = await temporaryCache(cache.directory, { readOnly: true })
     await expect(collectGarbage(readOnly)).rejects.toThrow('was opened to be read only: open it for writing')
     expect(await collectGarbage(readOnly, { dryRun: true })).toMatchObject({ records: 0 })

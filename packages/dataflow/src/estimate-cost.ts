@@ -1,0 +1,59 @@
+import type { ActionRecord } from './action-log.ts'
+import type { Cache } from './cache.ts'
+import type { Explanation } from './explain.ts'
+import { listBlobs } from './list-blobs.ts'
+
+/** What the nodes of one operation that are not cached will take, by what earlier ones took. */
+export interface CostEstimate {
+  readonly operation: string
+  /** That would run, or may: their key depends on a result that is not there yet. */
+  readonly nodes: number
+  /** Of one process, for all of them; null where the operation has never run. */
+  readonly seconds: number | null
+  /** Of the cache's disk, for all of them; null where the operation has never run. */
+  readonly bytes: number | null
+}
+
+/** Earlier runs of an operation that the estimate is a mean of, the latest ones. */
+const recordsUsed = 200
+
+/** Estimate what a run will take: for each operation, the number of nodes times the mean of its latest records. */
+export async function estimateCost(
+  explanations: readonly Explanation[],
+  { cache }: { readonly cache: Cache },
+): Promise<CostEstimate[]> {
+  const counts = new Map<string, number>()
+  for (const { node, state } of explanations) {
+    if (state !== 'cached') counts.set(node.operation.id, (counts.get(node.operation.id) ?? 0) + 1)
+  }
+  if (counts.size === 0) return []
+  const sizes = new Map<string, number>()
+  for await (const { digest, bytes } of listBlobs(cache)) sizes.set(digest, bytes)
+  const records = latestRecords(cache, counts)
+  return [...counts].map(([operation, nodes]) => {
+    const past = records.get(operation) ?? []
+    const mean = (of: (record: ActionRecord) => number) =>
+      past.length === 0 ? null : (nodes * past.reduce((sum, record) => sum + of(record), 0)) / past.length
+    return {
+      operation,
+      nodes,
+      seconds: mean(({ seconds }) => seconds),
+      bytes: mean(({ output }) => Object.values(output.blobs).reduce((sum, blob) => sum + (sizes.get(blob) ?? 0), 0)),
+    }
+  })
+}
+
+function latestRecords(cache: Cache, operations: ReadonlyMap<string, number>): Map<string, ActionRecord[]> {
+  const byOperation = new Map<string, ActionRecord[]>()
+  for (const record of cache.actions.records()) {
+    if (!operations.has(record.operation)) continue
+    const known = byOperation.get(record.operation)
+    if (known === undefined) byOperation.set(record.operation, [record])
+    else known.push(record)
+  }
+  for (const [operation, records] of byOperation) {
+    records.sort((left, right) => (left.createdAt < right.createdAt ? 1 : -1))
+    byOperation.set(operation, records.slice(0, recordsUsed))
+  }
+  return byOperation
+}
