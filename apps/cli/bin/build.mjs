@@ -45,7 +45,9 @@ async function build(folder) {
   const { build: bundle } = await import('esbuild')
   const temporary = `${folder}.${process.pid}`
   await bundle({
-    entryPoints: { main: join(application, 'src', 'main.ts'), worker: join(application, 'src', 'worker.ts') },
+    entryPoints: Object.fromEntries(
+      ['main', 'worker', 'query'].map((name) => [name, join(application, 'src', `${name}.ts`)]),
+    ),
     outdir: temporary,
     outExtension: { '.js': '.mjs' },
     bundle: true,

@@ -16,9 +16,9 @@ import {
   computeNow,
   engineIdentity,
   expandStudy,
+  type FolderModel,
   gate,
   overrideSettings,
-  type StudyModel,
   type StudySettings,
 } from '@isthmus/study'
 import { UserError } from '@isthmus/tensor'
@@ -35,7 +35,7 @@ export interface AlignOptions {
 
 /** A model with its alignment to a reference, and how that was found. */
 export interface AlignedModel {
-  readonly model: StudyModel
+  readonly model: FolderModel
   readonly method: string
   readonly alignment: Alignment
   readonly symmetry: 'kept' | 'broken'
@@ -54,18 +54,19 @@ export interface AlignedModel {
  *  @throws {UserError} when the method needs text and none is given.
  */
 export async function alignModels(
-  reference: StudyModel,
-  others: readonly StudyModel[],
+  reference: FolderModel,
+  others: readonly FolderModel[],
   options: AlignOptions,
   session: Session,
 ): Promise<AlignedModel[]> {
   const method = alignmentMethod(options.method)
-  if (methodFeatureSets(method, reference.graph).length > 0 && options.align === undefined) {
+  const matchesFeatures = methodFeatureSets(method, reference.graph).length > 0
+  if ((matchesFeatures || method.learnedFrom !== null) && options.align === undefined) {
     const [what, layout] = readsImages(reference.graph)
       ? ['images', '{class}/{image}.png']
       : ['text', '{genre}/{book}.txt']
     throw new UserError(
-      `${method.name} matches features on ${what}: add --align FOLDER with ${layout}, or choose --method weight-matching or vanilla`,
+      `${method.name} ${matchesFeatures ? 'matches features on' : 'learns from'} ${what}: add --align FOLDER with ${layout}, or choose --method weight-matching or vanilla`,
     )
   }
   const books = resolve(options.align ?? '.')
@@ -95,7 +96,7 @@ export async function alignModels(
  *  A file that was made for another model is applied where it fits, and a line on stderr says so.
  *  @throws {UserError} when the file holds no alignment, or one of another architecture or size.
  */
-export async function alignedByFile(model: StudyModel, path: string, session: Session): Promise<AlignedModel> {
+export async function alignedByFile(model: FolderModel, path: string, session: Session): Promise<AlignedModel> {
   const alignment = await readAlignment(resolve(path))
   const { method, digestB } = await provenance(path)
   if (digestB !== undefined && digestB !== model.checkpoint.artifact.digest) {
@@ -130,7 +131,7 @@ async function provenance(path: string): Promise<Readonly<Record<string, string>
 
 /** Put alignments through the equivalence gate, computing them where they are not there. */
 async function measure(
-  models: readonly StudyModel[],
+  models: readonly FolderModel[],
   alignments: readonly NodeInput<AlignmentValue>[],
   decoder: ReturnType<typeof decoderOf>,
   engine: StudySettings['engine'],

@@ -30,6 +30,8 @@ export function leaderboardText(
     'Δ to vanilla',
     'symmetry',
     'max |Δlogits|',
+    'tokens',
+    'seconds',
     'pairs',
   ]
   const table = rows.map((row, index) => [
@@ -43,12 +45,14 @@ export function leaderboardText(
     `${fixed(row.difference_to_vanilla)} ${interval(row.difference_low, row.difference_high)}`.trim(),
     row.symmetry,
     row.max_abs_logit_difference?.toExponential(1) ?? null,
+    row.tokens === null ? null : Math.round(row.tokens),
+    row.seconds?.toFixed(1) ?? null,
     row.pairs,
   ])
   return (
     formatRows({ columns, rows: table }, format) +
     'barrier: max over λ of the loss, less the mean of the two models’ losses (nats), averaged over pairs. Intervals: ' +
-    'jackknife over models, since pairs share models.\n' +
+    'jackknife over models, since pairs share models. tokens, seconds: what aligning a pair takes.\n' +
     (anyPublished
       ? `published: barrier ± s.e. of ${[...new Set(theirs.flatMap((row) => row?.source ?? []))].join('; ')}.\n`
       : '')
@@ -69,6 +73,8 @@ const measures = new Set([
   'difference_high',
   'symmetry',
   'max_abs_logit_difference',
+  'tokens',
+  'seconds',
   'settings',
 ])
 

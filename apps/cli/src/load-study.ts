@@ -2,12 +2,12 @@ import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { StudyCollection, StudyDefinition } from '@isthmus/study'
+import type { FamilyDefinition, StudyCollection, StudyDefinition } from '@isthmus/study'
 import { UserError } from '@isthmus/tensor'
 
 /** A study file, read. */
-export interface LoadedStudy {
-  readonly definition: StudyDefinition
+export interface LoadedStudy<Definition = StudyDefinition> {
+  readonly definition: Definition
   readonly file: string
   /** What its paths are relative to: the folder that holds `experiments/`, or for a study elsewhere its own folder. */
   readonly base: string
@@ -18,22 +18,29 @@ export const workspace = resolve(dirname(fileURLToPath(import.meta.url)), '../..
 
 /** Studies that are run as one: those of a collection, or a single one. */
 export interface LoadedStudies {
+  readonly kind: 'studies'
   readonly name: string
   readonly title: string
   readonly studies: readonly LoadedStudy[]
 }
 
-/** Find and read a study, or the studies of a collection: a name under `experiments/` of the working folder or a
- *  parent, else of this workspace; or the path of a `.ts` or `.js` file, or of a folder with a `study.ts`.
+/** A family that is to be trained. */
+export interface LoadedFamily extends LoadedStudy<FamilyDefinition> {
+  readonly kind: 'family'
+}
+
+/** Find and read a study, the studies of a collection, or a family: a name under `experiments/` of the working folder or
+ *  a parent, else of this workspace; or the path of a `.ts` or `.js` file, or of a folder with a `study.ts`.
  *
  *  @throws {UserError} when there is none, naming those that there are, or when a file exports no study.
  */
-export async function loadStudies(name: string): Promise<LoadedStudies> {
+export async function loadStudies(name: string): Promise<LoadedStudies | LoadedFamily> {
   const file = await findStudy(name)
   const exported = await readDefault(file)
+  if (isFamily(exported)) return { kind: 'family', ...placed(exported, file) }
   if (!isCollection(exported)) {
     const study = placed(exported, file)
-    return { name: study.definition.name, title: study.definition.title, studies: [study] }
+    return { kind: 'studies', name: study.definition.name, title: study.definition.title, studies: [study] }
   }
   const studies: LoadedStudy[] = []
   for (const member of exported.studies) {
@@ -41,22 +48,31 @@ export async function loadStudies(name: string): Promise<LoadedStudies> {
     if (!existsSync(own)) throw new UserError(`${file} names a study '${member}', but there is no ${own}`)
     const definition = await readDefault(own)
     if (isCollection(definition)) throw new UserError(`${file} names '${member}', a collection: name its studies`)
+    if (isFamily(definition)) {
+      throw new UserError(`${file} names '${member}', a family: train it by itself, isthmus run ${member}`)
+    }
     studies.push(placed(definition, own))
   }
-  return { name: exported.name, title: exported.title, studies }
+  return { kind: 'studies', name: exported.name, title: exported.title, studies }
 }
 
-async function readDefault(file: string): Promise<StudyDefinition | StudyCollection> {
-  const module = (await import(await compile(file))) as { default?: StudyDefinition | StudyCollection }
+type Exported = StudyDefinition | StudyCollection | FamilyDefinition
+
+async function readDefault(file: string): Promise<Exported> {
+  const module = (await import(await compile(file))) as { default?: Exported }
   if (typeof module.default === 'object' && module.default !== null) return module.default
   throw new UserError(`${file} exports no study: write \`export default defineStudy({ … })\` in it`)
 }
 
-function isCollection(exported: StudyDefinition | StudyCollection): exported is StudyCollection {
+function isCollection(exported: Exported): exported is StudyCollection {
   return 'studies' in exported && Array.isArray(exported.studies)
 }
 
-function placed(definition: StudyDefinition, file: string): LoadedStudy {
+function isFamily(exported: Exported): exported is FamilyDefinition {
+  return 'kind' in exported && exported.kind === 'family'
+}
+
+function placed<Definition>(definition: Definition, file: string): LoadedStudy<Definition> {
   const folder = dirname(dirname(file))
   return { definition, file, base: folder.endsWith('experiments') ? dirname(folder) : dirname(file) }
 }

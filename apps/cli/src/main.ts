@@ -16,10 +16,12 @@ const program = new Command('isthmus')
 
 program
   .command('run')
-  .description('run a study and show its leaderboard; what is cached is not computed again')
+  .description('run a study and show its leaderboard, or train a family; what is cached is not computed again')
   .argument('<study>', 'a name under experiments/, or the path of a study.ts')
   .option('--set <setting=value>', 'change a setting: a value, a..b, a,b or sweep(a,b); may be repeated', collect, [])
   .option('--jobs <number>', 'how many processes compute at once (default: the number of cores)')
+  .option('--cache-from <folder>', 'read this cache too, a team’s, and leave it as it is; may be repeated', collect, [])
+  .option('--tag <name>', 'keep what is used in the cache until `cache untag` lets it go')
   .option('--json', 'print one JSON document; progress goes to stderr')
   .action(async (study, options) => (await import('./commands/run.ts')).runCommand(study, options))
 
@@ -28,6 +30,7 @@ program
   .description('show what a run would compute, what is cached, and why')
   .argument('<study>', 'a name under experiments/, or the path of a study.ts')
   .option('--set <setting=value>', 'change a setting, as for run', collect, [])
+  .option('--cache-from <folder>', 'read this cache too, as for run', collect, [])
   .option('--explain', 'say for every step whether it would run, and which field of its key is new')
   .option('--json', 'print one JSON document')
   .action(async (study, options) => (await import('./commands/plan.ts')).planCommand(study, options))
@@ -43,7 +46,7 @@ program
 program
   .command('sql')
   .description(
-    'query the results: tables study_run, model, alignment, correlation, curve_point, published; views curve, barrier, leaderboard, comparison',
+    'query the results: tables study_run, model, alignment, correlation, curve_point, score, training, published; views curve, barrier, leaderboard, training_curve, comparison',
   )
   .argument('<query>', 'one SELECT, in DuckDB’s SQL')
   .option('--format <format>', formats, 'table')
@@ -52,7 +55,7 @@ program
 program
   .command('plot')
   .description(
-    'draw a figure of a study: loss-curves, barriers, correlation-by-layer, correlation-heatmap, data-amount',
+    'draw a figure of a study: loss-curves, barriers, correlation-by-layer, correlation-heatmap, task-curves, data-amount, training-curves',
   )
   .argument('<figure>', 'its name')
   .requiredOption('--out <file>', 'where it goes: a file that ends in .svg or .html')
@@ -146,11 +149,19 @@ cache
   .action(async (options) => (await import('./commands/cache.ts')).verifyCommand(options))
 cache
   .command('gc')
-  .description('remove what has not been computed for some days; shows what would go unless --yes')
-  .requiredOption('--older-than <days>', 'keep what was computed in the last so many days')
+  .description('remove what is not needed, but never what has a tag; shows what would go unless --yes')
+  .option('--older-than <days>', 'what no run has used or computed in so many days')
+  .option('--keep-study <study>', 'what the last run of this study did not use; may be repeated', collect, [])
+  .option('--max-size <bytes>', 'what was used least recently, until the rest is so large: 500MB, 20GB')
   .option('--yes', 'remove it')
   .option('--json', 'print one JSON document')
   .action(async (options) => (await import('./commands/cache.ts')).gcCommand(options))
+
+cache
+  .command('untag')
+  .description('let what a tag keeps go with the next gc')
+  .argument('<tag>', 'as in run --tag')
+  .action(async (tag) => (await import('./commands/cache.ts')).untagCommand(tag))
 
 program
   .command('doctor')

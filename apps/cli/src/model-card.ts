@@ -1,11 +1,11 @@
-import type { StudyModel } from '@isthmus/study'
+import type { FolderModel } from '@isthmus/study'
 import packageJson from '../package.json' with { type: 'json' }
 import type { AlignedModel } from './align-models.ts'
 
 /** A merge, as its model card tells it. */
 export interface Merge {
   /** A, into whose space the others are moved. */
-  readonly reference: StudyModel
+  readonly reference: FolderModel
   readonly weight: number
   readonly others: readonly (AlignedModel & { readonly weight: number })[]
 }

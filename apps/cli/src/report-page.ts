@@ -20,11 +20,13 @@ export function reportPage(
   const contents = reports.map(({ study, title }) => `<li><a href="#${escapeXml(study)}">${escapeXml(title)}</a></li>`)
   const body = [
     `<header>\n<h1>${escapeXml(title)}</h1>`,
-    paragraph(
-      'Models A and B are trained from different initialisations; B is permuted to align it with A, and losses are ' +
-        'taken along the line between them, θ = λ A + (1 − λ) B. The loss barrier is the largest loss on the line less ' +
-        'the mean of the two models’ own losses, in nats: what averaging costs. Lower is better.',
-    ),
+    reports.every(isTraining)
+      ? ''
+      : paragraph(
+          'Models A and B are trained from different initialisations; B is permuted to align it with A, and losses are ' +
+            'taken along the line between them, θ = λ A + (1 − λ) B. The loss barrier is the largest loss on the line less ' +
+            'the mean of the two models’ own losses, in nats: what averaging costs. Lower is better.',
+        ),
     reports.length > 1 ? `<nav><ul>\n${contents.join('\n')}\n</ul></nav>` : '',
     '</header>',
     reports.length > 1 ? overview(reports) : '',
@@ -65,6 +67,11 @@ function settingValues(variant: unknown): string {
   return String(variant).replaceAll(/[\w.]+=/g, '')
 }
 
+/** Whether a study compares no models, but trains them. */
+function isTraining({ trained }: StudyReport): boolean {
+  return trained.length > 0
+}
+
 function section(report: StudyReport, withTitle: boolean): string {
   const { study, title, command, figures, missing, settings } = report
   return [
@@ -72,16 +79,16 @@ function section(report: StudyReport, withTitle: boolean): string {
     withTitle ? `<h2>${escapeXml(title)}</h2>` : '',
     `<pre><code>${escapeXml(command)}</code></pre>`,
     facts(report),
-    '<h3>Leaderboard</h3>',
-    leaderboardTable(report.leaderboard),
+    ...(isTraining(report)
+      ? ['<h3>Models</h3>', trainedTable(report.trained)]
+      : ['<h3>Leaderboard</h3>', leaderboardTable(report.leaderboard)]),
     ...figures.map(({ name, drawn }) => {
       const link = `<figcaption class="note"><a href="${escapeXml(figureFile(study, name))}">this figure as a file</a></figcaption>`
       return inlineFigure(drawn).replace('</figure>', `${link}\n</figure>`)
     }),
     settingDifferenceTable(report.settingDifferences),
     publishedTables(report),
-    '<h3>Is the function kept?</h3>',
-    gateTable(report.gate),
+    ...(isTraining(report) ? [] : ['<h3>Is the function kept?</h3>', gateTable(report.gate)]),
     `<details><summary class="note">All settings</summary><pre><code>${escapeXml(JSON.stringify(settings.length === 1 ? settings[0] : settings, null, 2))}</code></pre></details>`,
     missing.length === 0
       ? ''
@@ -97,24 +104,59 @@ export function figureFile(study: string, figure: string): string {
   return `${study.replace(/[^\w.-]+/g, '-')}-${figure}.svg`
 }
 
-function facts({ study, run, settings, models }: StudyReport): string {
+function trainedTable(rows: readonly StudyReport['trained'][number][]): string {
+  return htmlTable(
+    ['model', 'steps', 'training loss', 'validation loss'],
+    rows.map(({ variant, model, steps, loss, validation_loss }) => [
+      variant === '' ? model : `${model} (${settingValues(variant)})`,
+      steps,
+      fixed(loss),
+      validation_loss === null ? '' : fixed(validation_loss),
+    ]),
+    'Means of −ln p of what is predicted, in nats, at the end of training.',
+  )
+}
+
+function facts(report: StudyReport): string {
+  const { study, run, settings, models } = report
   const [model] = models
   const setting = (path: string) => valuesOf(settings, path)
-  const rows: [string, string][] = [
-    ['study', study],
-    [
-      'models',
-      `${models.map(({ name }) => name).join(', ')}${model === undefined ? '' : ` (${model.architecture}, ${model.parameters.toLocaleString('en-US')} parameters, ${model.dtype})`}`,
-    ],
-    [
-      'losses on',
-      `${setting('wikitext')}: blocks of ${setting('evaluation.blockSize')} tokens, ${blocksText(setting('evaluation.blocks'))}`,
-    ],
-    ['features matched on', `${setting('books')}: fraction ${setting('alignment.fraction')}`],
-    ['λ', /^\d+$/.test(setting('lambdas')) ? `${setting('lambdas')} points` : setting('lambdas')],
-    ['engine', `${setting('engine.name')} on ${setting('engine.executionProvider')}`],
-    ['run', `${run.started_at.slice(0, 16).replace('T', ' ')} UTC by Isthmus ${run.version}, ${ranText(run)}`],
+  const hasTask = settings.some(({ task }) => typeof task === 'string')
+  const ran: [string, string] = [
+    'run',
+    `${run.started_at.slice(0, 16).replace('T', ' ')} UTC by Isthmus ${run.version}, ${ranText(run)}`,
   ]
+  const rows: [string, string][] = isTraining(report)
+    ? [
+        ['study', study],
+        ['trained on', `${setting('books')}, ${setting('wikitext')}: ${setting('tokensPerStep')} tokens a step`],
+        [
+          'validated on',
+          `${setting('validation.wikitext')}: blocks of ${setting('validation.blockSize')} tokens, ${blocksText(setting('validation.blocks'))}`,
+        ],
+        ['engine', `TensorFlow.js on ${setting('executionProvider')}`],
+        ran,
+      ]
+    : [
+        ['study', study],
+        [
+          'models',
+          `${models.map(({ name }) => name).join(', ')}${model === undefined ? '' : ` (${model.architecture}, ${model.parameters.toLocaleString('en-US')} parameters, ${model.dtype})`}`,
+        ],
+        [
+          'losses on',
+          hasTask
+            ? `${setting('task')}: its validation texts`
+            : `${setting('wikitext')}: blocks of ${setting('evaluation.blockSize')} tokens, ${blocksText(setting('evaluation.blocks'))}`,
+        ],
+        [
+          'features matched on',
+          `${hasTask ? 'the training texts' : setting('books')}: fraction ${setting('alignment.fraction')}`,
+        ],
+        ['λ', /^\d+$/.test(setting('lambdas')) ? `${setting('lambdas')} points` : setting('lambdas')],
+        ['engine', `${setting('engine.name')} on ${setting('engine.executionProvider')}`],
+        ran,
+      ]
   return `<dl>\n${rows.map(([name, value]) => `<dt>${escapeXml(name)}</dt><dd>${escapeXml(value)}</dd>`).join('\n')}\n</dl>`
 }
 

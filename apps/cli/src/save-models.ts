@@ -2,13 +2,13 @@ import { basename } from 'node:path'
 import { decoderOf } from '@isthmus/alignment'
 import { Checkpoint, type FileToSave } from '@isthmus/checkpoint'
 import { applyAlignment, type ParameterReader, saveMerged, type WeightedModel } from '@isthmus/merging'
-import type { StudyModel } from '@isthmus/study'
+import type { FolderModel } from '@isthmus/study'
 import { isIdentity, UserError } from '@isthmus/tensor'
 import type { AlignedModel } from './align-models.ts'
 
 /** A model with its weight in an average. */
 export interface ModelToSave {
-  readonly model: StudyModel
+  readonly model: FolderModel
   /** How it is moved before it is averaged; null for one that stays as it is. */
   readonly aligned: AlignedModel | null
   readonly weight: number

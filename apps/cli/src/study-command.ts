@@ -1,14 +1,14 @@
-import { type ExpandedStudy, expandStudy } from '@isthmus/study'
+import { type ExpandedStudy, expandFamily, expandStudy } from '@isthmus/study'
 import { UserError } from '@isthmus/tensor'
-import { loadStudies } from './load-study.ts'
+import { type LoadedFamily, loadStudies } from './load-study.ts'
 
 /** What a study's own file says of it. */
 export interface StudyFile {
   readonly title: string
   /** The figures that its report shows; all where it does not say. */
   readonly figures: readonly string[] | undefined
-  /** The study without any `--set`. */
-  readonly study: ExpandedStudy
+  /** The settings of each variant without any `--set`. */
+  readonly settings: readonly unknown[]
 }
 
 /** What is to be reported under a name. */
@@ -22,10 +22,12 @@ export interface StudiesOfName {
 /** The study, or the studies of a collection, that a name stands for: in a file, or only in the results. */
 export async function studiesOfName(name: string): Promise<StudiesOfName> {
   try {
-    const { title, studies } = await loadStudies(name)
+    const loaded = await loadStudies(name)
+    if (loaded.kind === 'family') return { studies: [familyFile(loaded)] }
+    const { title, studies } = loaded
     const read = studies.map(({ definition, file }) => {
       const { title, figures } = definition
-      return { study: definition.name, file: { title, figures, study: expandStudy(definition, file) } }
+      return { study: definition.name, file: { title, figures, settings: settingsOf(expandStudy(definition, file)) } }
     })
     return read.length > 1 ? { title, studies: read } : { studies: read }
   } catch (error) {
@@ -34,13 +36,22 @@ export async function studiesOfName(name: string): Promise<StudiesOfName> {
   }
 }
 
+function settingsOf({ variants }: ExpandedStudy): unknown[] {
+  return variants.map(({ settings }) => settings)
+}
+
+function familyFile({ definition, file }: LoadedFamily): StudiesOfName['studies'][number] {
+  const { name, title, settings } = expandFamily(definition, file)
+  return { study: name, file: { title, figures: ['training-curves'], settings: [settings] } }
+}
+
 /** The command that runs a study with the settings that a run recorded.
  *
  *  @param recorded The settings of each variant of the run, in order.
  *  @param own The study's file; where it is missing, the command has no `--set`.
  */
 export function studyCommand(name: string, recorded: readonly unknown[], own: StudyFile | undefined): string {
-  const defaults = leaves(own?.study.variants.map(({ settings }) => settings) ?? [])
+  const defaults = leaves(own?.settings ?? [])
   const changed = [...leaves(recorded)].filter(
     ([path, values]) => defaults.has(path) && JSON.stringify(defaults.get(path)) !== JSON.stringify(values),
   )

@@ -18,6 +18,8 @@ export interface StudyReport {
   /** Each swept setting against the first, method by method; empty where nothing is swept. */
   readonly settingDifferences: readonly SettingDifferenceRow[]
   readonly gate: readonly GateRow[]
+  /** The models that the study trained, where that is all it does. */
+  readonly trained: readonly TrainedRow[]
   readonly figures: readonly ReportedFigure[]
   /** Why figures are missing, a sentence each. */
   readonly missing: readonly string[]
@@ -73,6 +75,15 @@ export interface GateRow {
   readonly greatest: number
 }
 
+/** What the training of a model came to. */
+export interface TrainedRow {
+  readonly variant: string
+  readonly model: string
+  readonly steps: number
+  readonly loss: number
+  readonly validation_loss: number | null
+}
+
 export interface ReportedFigure {
   readonly name: string
   readonly drawn: DrawnFigure
@@ -107,6 +118,7 @@ export async function studyReport(
     order: await orderOf(results, study),
     settingDifferences: await settingDifferencesOf(results, study, board),
     gate: await gateOf(results, study),
+    trained: board.length === 0 ? await trainedBy(results, study) : [],
     ...(await drawAll(file?.figures, { results, study, ...(tensors === undefined ? {} : { tensors }) })),
   }
 }
@@ -174,6 +186,16 @@ function gateOf(results: Results, study: string): Promise<GateRow[]> {
             min(max_abs_logit_difference) as least, max(max_abs_logit_difference) as greatest
      from alignment semi join current_run using (study, run)
      where study = $1 group by method, symmetry order by symmetry desc, greatest, method`,
+    [study],
+  )
+}
+
+/** The last point of each curve. */
+function trainedBy(results: Results, study: string): Promise<TrainedRow[]> {
+  return results.query<TrainedRow>(
+    `select variant, model, max(step) as steps, arg_max(loss, step) as loss,
+            arg_max(validation_loss, step) filter (where validation_loss is not null) as validation_loss
+     from training_curve where study = $1 group by variant, model order by variant, model`,
     [study],
   )
 }

@@ -75,7 +75,7 @@ describe('what the user reads', () => {
     const { code, stderr } = await runSmall(home(), 'methods=vanilla,telepathy')
     expect(code).toBe(2)
     expect(lastLine(stderr)).toBe(
-      "isthmus: method 'telepathy' has an unknown part 'telepathy'; there are vanilla, identity, monotonic, ignore-heads, " +
+      "isthmus: method 'telepathy' has an unknown part 'telepathy'; there are vanilla, learned, identity, monotonic, ignore-heads, " +
         'head-perm, weight-matching, optimal-transport, ffn, attention/identity, attention/monotonic, attention/ignore-heads, attention/head-perm, ' +
         'residual/identity, residual/first, residual/last, residual/all, residual/separate, ffn/weights, ' +
         'attention/weights, residual/weights, ffn/transport, attention/transport, residual/transport, joined by +',
@@ -85,8 +85,8 @@ describe('what the user reads', () => {
   it('of an unknown study, command and option', async () => {
     expect((await isthmus(home(), 'run', 'nonsense')).stderr).toBe(
       "isthmus: there is no study 'nonsense': it would be experiments/nonsense/study.ts; there are attention-heads, " +
-        'components, convergent-learning, data-amount, evaluation-protocols, paper, quickstart, residual-stream, ' +
-        'without-activations\n',
+        'components, convergent-learning, data-amount, evaluation-protocols, family, learned-matching, paper, quickstart, ' +
+        'residual-stream, tasks, without-activations\n',
     )
     for (const wrong of [['fly'], ['run'], ['run', 'quickstart', '--speed', 'warp']]) {
       expect((await isthmus(home(), ...wrong)).code).toBe(2)

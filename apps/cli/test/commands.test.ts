@@ -48,7 +48,7 @@ describe('isthmus plan', () => {
       ...smallSettings('lambdas=[0,0.25,0.5,1]'),
     )
     expect(stdout).toMatch(/by ffn at λ = 0.25: would run: params.lambda 0.5 → 0.25/)
-    expect(stdout).toMatch(/, 2 to compute\n$/)
+    expect(stdout).toMatch(/, 2 to compute: about .* of one process and .* of disk by earlier runs\n$/)
   })
 })
 

@@ -163,7 +163,7 @@ function leaderboardRow(method: string): LeaderboardRow {
   return {
     ...{ method, pairs: 1, models: 2, barrier: 4, barrier_stderr: null, barrier_low: null, barrier_high: null },
     ...{ barrier_linear: 4, midpoint: 4, difference_to_vanilla: null, difference_low: null, difference_high: null },
-    ...{ symmetry: 'kept', max_abs_logit_difference: 0 },
+    ...{ symmetry: 'kept', max_abs_logit_difference: 0, tokens: null, seconds: null },
   }
 }
 

@@ -8,10 +8,10 @@ const definition = defineStudy({
   seeds: [1, 2, 3],
   alignment: { fraction: sweep([0.1, 1]) },
 })
-const file: StudyFile = { title: definition.title, figures: undefined, study: expandStudy(definition, 'text') }
 
 const settingsOf = (assignments: readonly string[]) =>
   expandStudy(overrideSettings(definition, assignments), 'text').variants.map(({ settings }) => settings)
+const file: StudyFile = { title: definition.title, figures: undefined, settings: settingsOf([]) }
 
 describe('studyCommand', () => {
   it.each([

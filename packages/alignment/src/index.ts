@@ -12,6 +12,15 @@ export {
 } from './alignment-method.ts'
 export { alignmentKeepsFunction, alignmentSymmetries, decoderOf } from './alignment-symmetries.ts'
 export { type AxisMap, moveMember } from './axis-map.ts'
+export {
+  type LearnedMatching,
+  type LearnedMatchingContext,
+  type LearnedMatchingPoint,
+  type LearnedMatchingSettings,
+  learnedComponents,
+  learnMatching,
+  type PathObjective,
+} from './learned-matching.ts'
 export { matchFeatures } from './match-features.ts'
 export {
   type FeatureScores,

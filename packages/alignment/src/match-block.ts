@@ -1,4 +1,4 @@
-import { linearSumAssignment } from '@isthmus/assignment'
+import { type CostMatrix, linearSumAssignment } from '@isthmus/assignment'
 import { type Permutation, permutation } from '@isthmus/tensor'
 import type { AxisBlock } from './axis-blocks.ts'
 import { headPermutation, matchHeadGroup } from './match-heads.ts'
@@ -11,7 +11,7 @@ import { headPermutation, matchHeadGroup } from './match-heads.ts'
  *  @param scores S of each axis, `[d, d]`, row = feature of A.
  *  @returns One for each axis, all in the graph's symmetry group.
  */
-export function matchBlock(block: AxisBlock, scores: readonly Float64Array[]): Permutation[] {
+export function matchBlock(block: AxisBlock, scores: readonly CostMatrix[]): Permutation[] {
   const [{ heads, size }] = block as [AxisBlock[number]]
   if (heads === null) return [permutation(linearSumAssignment(scores[0]!, size, { maximize: true }).assignment)]
   const matrices = block.map((axis, index) => ({ matrix: scores[index]!, rows: axis.size }))

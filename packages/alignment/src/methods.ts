@@ -52,6 +52,9 @@ const wholeMethods = ['weight-matching', 'optimal-transport']
 
 const defaultOptions: MatcherOptions = { separateQueryKey: false, decoder: graphSpace.decoder, solver: 'exact' }
 
+/** The part that stands for learning what the others leave, in a method's name. */
+const learnedPart = 'learned'
+
 /** What is written after a matcher's name, and the option that it sets. */
 const optionNames: Readonly<Record<string, Partial<MatcherOptions>>> = {
   sinkhorn: { solver: 'sinkhorn' },
@@ -67,17 +70,23 @@ export interface AlignmentMethod {
   readonly symmetry: 'kept' | 'broken'
   readonly space: AlignmentSpace
   readonly steps: readonly { readonly matcher: Matcher; readonly options: MatcherOptions }[]
+  /** The method of these steps alone, from whose permutations others are learned by the loss on the path; null where
+   *  nothing is learned. */
+  readonly learnedFrom: AlignmentMethod | null
 }
 
 /** Read a method's name: `vanilla`, or matchers and aliases joined by `+`, each with its options after a slash.
  *
+ *  With the part `learned`, as in `head-perm+learned`, the permutations of the other parts are where learning starts, and
+ *  their components are learned; `learned` by itself starts from the models as they are, and learns all components.
  *  `head-perm/qk` is `ffn+attention/head-perm/qk`: an alias gives its options to those of its parts that have them. The
  *  order of the parts does not matter.
  *  @throws {UserError} naming the part that is unknown or contradictory, and what there is.
  */
 export function alignmentMethod(name: string): AlignmentMethod {
-  if (name === 'vanilla') return { name, symmetry: 'kept', space: graphSpace, steps: [] }
   const terms = name.split('+')
+  if (terms.includes(learnedPart)) return learnedMethod(name, terms)
+  if (name === 'vanilla') return { name, symmetry: 'kept', space: graphSpace, steps: [], learnedFrom: null }
   if (terms.includes('vanilla')) {
     throw new UserError(`method '${name}' joins vanilla, which aligns nothing, with other parts; leave one of them out`)
   }
@@ -98,7 +107,27 @@ export function alignmentMethod(name: string): AlignmentMethod {
   const broken =
     space.decoder === 'released-code' ||
     steps.some(({ matcher, options }) => matcher.symmetry === 'broken' || options.solver === 'sinkhorn')
-  return { name: canonicalName(steps), symmetry: broken ? 'broken' : 'kept', space, steps }
+  return { name: canonicalName(steps), symmetry: broken ? 'broken' : 'kept', space, steps, learnedFrom: null }
+}
+
+/** @throws {UserError} when the method that learning is to start from breaks the symmetry. */
+function learnedMethod(name: string, terms: readonly string[]): AlignmentMethod {
+  const others = terms.filter((term) => term !== learnedPart)
+  if (terms.length - others.length > 1) {
+    throw new UserError(`method '${name}' names ${learnedPart} ${terms.length - others.length} times; name it once`)
+  }
+  if (others.includes('vanilla')) {
+    throw new UserError(`method '${name}' learns from vanilla, which aligns nothing: write ${learnedPart} alone`)
+  }
+  const start = alignmentMethod(others.length === 0 ? 'vanilla' : others.join('+'))
+  if (start.symmetry === 'broken') {
+    throw new UserError(
+      `method '${name}' learns from ${start.name}, which changes the function, but only permutations that keep it can be ` +
+        'learned; start from a method that keeps it, such as head-perm or weight-matching',
+    )
+  }
+  const canonical = start.steps.length === 0 ? learnedPart : `${start.name}+${learnedPart}`
+  return { ...start, name: canonical, learnedFrom: start }
 }
 
 /** Write an alias out. Its options go to each of its parts that has them; one that none has, to the last, which refuses it. */
@@ -146,7 +175,7 @@ function parseTerm(term: string, name: string): AlignmentMethod['steps'][number]
     .filter(({ id }) => term === id || term.startsWith(`${id}/`))
     .sort((a, b) => b.id.length - a.id.length)
   if (matcher === undefined) {
-    const known = ['vanilla', ...Object.keys(methodAliases), ...matchers.map(({ id }) => id)].join(', ')
+    const known = ['vanilla', learnedPart, ...Object.keys(methodAliases), ...matchers.map(({ id }) => id)].join(', ')
     throw new UserError(`method '${name}' has an unknown part '${term}'; there are ${known}, joined by +`)
   }
   const written = term === matcher.id ? [] : term.slice(matcher.id.length + 1).split('/')

@@ -18,6 +18,7 @@ import {
   alignWeights,
   decoderOf,
   hasSoftTransports,
+  learnedComponents,
   matchers,
   matchInsideHeads,
   methodAliases,
@@ -332,6 +333,28 @@ describe('alignmentMethod', () => {
     expect(optionsOf('head-perm/qk').map(({ separateQueryKey }) => separateQueryKey)).toEqual([false, true])
   })
 
+  it('learns from the method of the other parts, by a name of its own', () => {
+    for (const start of methodNames.filter((name) => alignmentMethod(name).symmetry === 'kept' && name !== 'vanilla')) {
+      const method = alignmentMethod(`${start}+learned`)
+      expect(method).toEqual({
+        ...alignmentMethod(start),
+        name: `${alignmentMethod(start).name}+learned`,
+        learnedFrom: alignmentMethod(start),
+      })
+      expect(alignmentMethod(method.name)).toEqual(method)
+      expect(alignmentMethod(start).learnedFrom).toBeNull()
+    }
+    expect(alignmentMethod('learned+head-perm').name).toBe('ffn+attention/head-perm+learned')
+    expect(alignmentMethod('weight-matching+learned').name).toBe('weight-matching+learned')
+  })
+
+  it('learns from the models as they are, where no part is named', () => {
+    const method = alignmentMethod('learned')
+    expect(method).toEqual({ ...alignmentMethod('vanilla'), name: 'learned', learnedFrom: alignmentMethod('vanilla') })
+    expect(learnedComponents(method.steps)).toEqual(['ffn', 'attention', 'residual'])
+    expect(learnedComponents(alignmentMethod('head-perm+learned').steps)).toEqual(['ffn', 'attention'])
+  })
+
   it('tells what breaks the symmetry', () => {
     const broken = methodNames.filter((name) => alignmentMethod(name).symmetry === 'broken')
     expect(broken.length).toBeGreaterThan(0)
@@ -351,7 +374,7 @@ describe('alignmentMethod', () => {
     ).toEqual(['tied', 'untied', 'untied'])
   })
 
-  const known = ['vanilla', ...Object.keys(methodAliases), ...matchers.map(({ id }) => id)]
+  const known = ['vanilla', 'learned', ...Object.keys(methodAliases), ...matchers.map(({ id }) => id)]
   const parts = `${known.join(', ')}, joined by +`
 
   it.each([
@@ -398,6 +421,20 @@ describe('alignmentMethod', () => {
     ],
     ['weight-matching+ffn', "method 'weight-matching+ffn' aligns ffn 2 times; name it once"],
     ['ffn/transport/untied', "method 'ffn/transport/untied': ffn/transport has no option 'untied'; it has sinkhorn"],
+    ['learned+ffn+learned', "method 'learned+ffn+learned' names learned 2 times; name it once"],
+    ['vanilla+learned', "method 'vanilla+learned' learns from vanilla, which aligns nothing: write learned alone"],
+    ['learned/fast', `method 'learned/fast' has an unknown part 'learned/fast'; there are ${parts}`],
+    ['telepathy+learned', `method 'telepathy' has an unknown part 'telepathy'; there are ${parts}`],
+    ...[
+      'ffn+attention/ignore-heads',
+      'residual/separate',
+      'optimal-transport/sinkhorn',
+      'residual/first/released-code',
+    ].map((start): [string, string] => [
+      `${start}+learned`,
+      `method '${start}+learned' learns from ${start}, which changes the function, but only permutations that keep it can ` +
+        'be learned; start from a method that keeps it, such as head-perm or weight-matching',
+    ]),
     ['ignore-heads/qk', "method 'ignore-heads/qk': attention/ignore-heads has no option 'qk'; it has none"],
   ])("refuses '%s'", (name, sentence) => {
     expect(() => alignmentMethod(name)).toThrow(new UserError(sentence))

@@ -31,6 +31,7 @@ export { openTask } from './open-task.ts'
 export { openTokenizer, type Tokenizer, type TokenizerFiles } from './open-tokenizer.ts'
 export { type PaddedBatch, type PaddedBatchesOptions, paddedBatches } from './padded-batches.ts'
 export type { PairFrame } from './pair-frame.ts'
+export { type PretrainingBlocksOptions, pretrainingBlocks } from './pretraining-blocks.ts'
 export { type RandomStream, randomStream, sampleWithoutReplacement } from './random-stream.ts'
 export { readTaskRows, type TaskRow, type TaskRows } from './read-task-rows.ts'
 export { listWikiText, readWikiRows, readWikiText, type TextFiles } from './read-wiki-text.ts'
@@ -51,9 +52,13 @@ export {
   type TaskLabels,
   type TaskMetric,
   type TaskSplit,
+  type TaskTables,
   type TextTask,
   taskMetrics,
 } from './text-task.ts'
 export { type TokenBlocksOptions, tokenBlocks } from './token-blocks.ts'
+export { type TokenStream, tokenStream } from './token-stream.ts'
+export { readTokenStream, writeTokenStream } from './token-stream-table.ts'
 export { readTokenTable, writeTokenTable } from './token-table.ts'
 export { type TokenizedLine, type TokenizeLinesOptions, type TokenTable, tokenizeLines } from './tokenize-lines.ts'
+export { type TrainingText, trainingParagraphs } from './training-paragraphs.ts'

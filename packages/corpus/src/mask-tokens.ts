@@ -19,6 +19,8 @@ export interface MaskTokensOptions {
   readonly seed: number
   /** The probability with which a position is selected, in (0, 1]. Default 0.15. */
   readonly probability?: number
+  /** Tells draws of one seed apart, e.g. a step of training. Default: none. */
+  readonly purpose?: readonly (string | number)[]
 }
 
 /** Draw the masks of masked language modelling, once for all models that are compared.
@@ -26,14 +28,14 @@ export interface MaskTokensOptions {
  *  Every position that holds no special token is selected independently with `probability`, so that the number of
  *  selected positions is binomial, not fixed. Of the selected positions 80 % become [MASK], 10 % a token drawn
  *  uniformly from those that are not special (which may be the same one), and 10 % stay as they are.
- *  A block's draws are fixed by (seed, its index, its ids): the first k blocks have the same masks whatever follows.
+ *  A block's draws are fixed by (seed, purpose, its index, its ids): the first k blocks have the same masks whatever follows.
  *  @param blocks Shape `[blocks, blockSize]`, not modified.
  *  Labels are the original ids.
  *  @throws {UserError} when `probability` is out of range, the tokenizer has no mask token, an id is not in the vocabulary, or no position is selected.
  *  @see Devlin et al. (2019), BERT, §3.1 and appendix A.1.
  */
 export function maskTokens(blocks: Tensor<Int32Array>, options: MaskTokensOptions): MaskedBlocks {
-  const { tokenizer, seed, probability = 0.15 } = options
+  const { tokenizer, seed, probability = 0.15, purpose = [] } = options
   if (!(probability > 0 && probability <= 1)) {
     throw new UserError(`probability must be greater than 0 and at most 1, but it is ${probability}`)
   }
@@ -44,7 +46,7 @@ export function maskTokens(blocks: Tensor<Int32Array>, options: MaskTokensOption
   const [count, blockSize] = blocks.shape as [number, number]
   let selected = 0
   for (let block = 0; block < count; block++) {
-    const stream = randomStream(seed, 'mask', block)
+    const stream = randomStream(seed, 'mask', ...purpose, block)
     for (let i = block * blockSize; i < (block + 1) * blockSize; i++) {
       const id = inputIds[i]!
       checkId(id, i, tokenizer.vocabSize, blockSize)

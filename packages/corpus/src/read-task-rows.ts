@@ -2,7 +2,7 @@ import { UserError } from '@isthmus/tensor'
 import { areParquetShards } from './list-parquet-shards.ts'
 import { listColumns, type ParquetColumn, readParquetRows } from './read-parquet-rows.ts'
 import { readTsv } from './read-tsv.ts'
-import type { TaskColumns, TaskFiles, TaskLabels, TextTask } from './text-task.ts'
+import type { TaskColumns, TaskFiles, TaskLabels, TaskTables } from './text-task.ts'
 
 /** A row of a task. */
 export interface TaskRow {
@@ -25,7 +25,7 @@ export interface TaskRows {
  *  @param files What `listTaskFiles` lists.
  *  @throws {UserError} naming the file, the row and the column, with what was expected and found.
  */
-export async function readTaskRows(files: TaskFiles, task: TextTask): Promise<TaskRows> {
+export async function readTaskRows(files: TaskFiles, task: TaskTables): Promise<TaskRows> {
   const { rows, leftOut } = areParquetShards(files)
     ? { rows: await parquetRows(files, task), leftOut: 0 }
     : await tsvRows(Object.values(files)[0]!, task)
@@ -33,7 +33,7 @@ export async function readTaskRows(files: TaskFiles, task: TextTask): Promise<Ta
   throw new UserError(`${Object.values(files).join(', ')} holds no rows of the task ${task.id}; download it again`)
 }
 
-async function tsvRows(path: string, { tsv, labels }: TextTask): Promise<{ rows: TaskRow[]; leftOut: number }> {
+async function tsvRows(path: string, { tsv, labels }: TaskTables): Promise<{ rows: TaskRow[]; leftOut: number }> {
   const rows: TaskRow[] = []
   let header = tsv.header
   let indices = header === null ? null : columnIndices(header, tsv.columns, path)
@@ -78,7 +78,7 @@ function assertFieldCount(fields: readonly string[], header: readonly string[], 
   )
 }
 
-async function parquetRows(files: TaskFiles, { parquet, labels }: TextTask): Promise<TaskRow[]> {
+async function parquetRows(files: TaskFiles, { parquet, labels }: TaskTables): Promise<TaskRow[]> {
   const { columns } = parquet
   const wanted = [...columns.sentences, columns.label]
   const choose = (found: readonly ParquetColumn[], path: string) => {

@@ -53,5 +53,8 @@ export interface TextTask {
   readonly reference: string
 }
 
+/** What reading a task's tables needs to know of it: it fixes the rows. */
+export type TaskTables = Pick<TextTask, 'id' | 'labels' | 'tsv' | 'parquet'>
+
 /** The files of one split of a task: a TSV file as `table.tsv`, or parquet shards as `part-00000.parquet`, …. */
 export type TaskFiles = Readonly<Record<string, string>>

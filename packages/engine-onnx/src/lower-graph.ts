@@ -149,6 +149,8 @@ class Lowering {
         )
       case 'crossEntropy':
         return this.#lowerCrossEntropy(node)
+      case 'squaredError':
+        return this.#lowerSquaredError(node)
     }
   }
 
@@ -235,6 +237,13 @@ class Lowering {
     this.#push('GatherElements', [logProbabilities, column], [picked], { axis: 1 })
     this.#push('Neg', [picked], [negative], {})
     this.#emit('Squeeze', [negative, one], output, 'rows')
+  }
+
+  #lowerSquaredError({ predictions, labels, output }: Extract<Node, { op: 'squaredError' }>): void {
+    const [scores, error] = [this.#temporary(output, 'scores'), this.#temporary(output, 'error')]
+    this.#push('Squeeze', [this.#rows(predictions), this.#constant('one', [1], [1n])], [scores], {})
+    this.#push('Sub', [scores, labels], [error], {})
+    this.#emit('Mul', [error, error], output, 'rows')
   }
 
   #batched(value: ValueId): string {

@@ -112,6 +112,7 @@ const computations: { readonly [Op in Node['op']]: (of: Computation<Op>) => tf.T
   first: ({ node, value }) => operators.first(value(node.input)),
   softmax: ({ node, value }) => tf.softmax(value(node.input)),
   crossEntropy: ({ node, value }) => operators.crossEntropy(value(node.logits), value(node.labels)),
+  squaredError: ({ node, value }) => operators.squaredError(value(node.predictions), value(node.labels)),
 }
 
 function compute<Op extends Node['op']>(of: Computation<Op>): tf.Tensor {

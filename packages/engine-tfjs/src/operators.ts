@@ -128,6 +128,11 @@ export function crossEntropy(logits: tf.Tensor, labels: tf.Tensor): tf.Tensor {
   )
 }
 
+/** `(prediction − label)²` of each row of `predictions [n, 1]`: `[n]`. */
+export function squaredError(predictions: tf.Tensor, labels: tf.Tensor): tf.Tensor {
+  return tf.square(tf.sub(tf.reshape(predictions, labels.shape), labels))
+}
+
 /** Rows `offset` to `offset + length − 1` of `table [n, width]` or `[1, n, width]`: `[length, width]`. */
 export function positions(table: tf.Tensor, offset: number, length: number): tf.Tensor {
   const width = table.shape.at(-1)!

@@ -61,6 +61,8 @@ export function valuesRead(node: Node): ValueId[] {
       return [node.input, node.indices]
     case 'crossEntropy':
       return [node.logits, node.labels]
+    case 'squaredError':
+      return [node.predictions, node.labels]
     default:
       return [node.input]
   }

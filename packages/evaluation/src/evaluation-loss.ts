@@ -4,11 +4,11 @@ import { UserError } from '@isthmus/tensor'
 
 /** A model's loss on an evaluation set. */
 export interface Loss {
-  /** Mean of −ln p over the predictions, in nats. */
+  /** Mean over the predictions of −ln p, in nats; of a regression, of the squared error. */
   readonly loss: number
-  /** exp(loss): of a masked language model the pseudo-perplexity. */
+  /** exp(loss): of a masked language model the pseudo-perplexity; of a regression it means nothing. */
   readonly perplexity: number
-  /** The number of predictions: selected positions, tokens that have a next one, or images. */
+  /** The number of predictions: selected positions, tokens that have a next one, texts or images. */
   readonly positions: number
 }
 

@@ -1,15 +1,15 @@
 import { encodeTask, openTokenizer, randomStream, type TaskBatch, taskBatch, taskBatches } from '@isthmus/corpus'
 import type { Program } from '@isthmus/engine'
 import { onnxEngine } from '@isthmus/engine-onnx'
-import { bert } from '@isthmus/model'
+import { type BertConfig, bert, type Graph } from '@isthmus/model'
 import type { Tensor } from '@isthmus/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { accuracy, evaluateTask, f1Score, predictionsOf } from '../src/index.ts'
+import { accuracy, evaluateTask, f1Score, pearsonCorrelation, predictionsOf } from '../src/index.ts'
 
 let program: Program
 let weights: Map<string, Tensor>
 
-const graph = bert({
+const sizes: BertConfig = {
   hiddenSize: 8,
   numHiddenLayers: 2,
   numAttentionHeads: 2,
@@ -22,18 +22,23 @@ const graph = bert({
   tieWordEmbeddings: true,
   head: 'sequenceClassification',
   numLabels: 2,
-})
+}
+const graph = bert(sizes)
 
-beforeAll(async () => {
-  const engine = await onnxEngine.create({ executionProvider: 'cpu' })
-  program = await engine.compile(graph, { outputs: ['negativeLogLikelihood', 'logits'] })
-  weights = new Map(
-    graph.parameters.map(({ name, shape }) => {
+function drawWeights({ parameters }: Graph): Map<string, Tensor> {
+  return new Map(
+    parameters.map(({ name, shape }) => {
       const stream = randomStream(0, 'weights', name)
       const data = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => 2 * stream.uniform() - 1)
       return [name, { shape, data }]
     }),
   )
+}
+
+beforeAll(async () => {
+  const engine = await onnxEngine.create({ executionProvider: 'cpu' })
+  program = await engine.compile(graph, { outputs: ['negativeLogLikelihood', 'logits'] })
+  weights = drawWeights(graph)
 })
 afterAll(() => program.dispose())
 
@@ -84,5 +89,34 @@ describe('evaluateTask', () => {
     }))
     const other = await evaluateTask(program, weights, blind, ['accuracy'])
     expect(Math.abs(other.loss - found.loss)).toBeGreaterThan(1e-4)
+  })
+
+  it('is the mean squared error of a regression, with the correlations of its scores', async () => {
+    const config = { ...sizes, numLabels: 1 }
+    const engine = await onnxEngine.create({ executionProvider: 'cpu' })
+    const regression = await engine.compile(bert(config), { outputs: ['negativeLogLikelihood', 'logits'] })
+    const own = drawWeights(bert(config))
+    const words = 'the king came to the house and the men of the city went out before him'.split(' ')
+    const rows = Array.from({ length: 12 }, (_, i) => ({
+      sentences: [words.slice(0, 1 + (i % 7)).join(' '), words.slice(i % 5, 6 + (i % 11)).join(' ')],
+      label: (i % 6) - 0.25,
+    }))
+    const tokenizer = await openTokenizer(new URL('../../../datasets/models/seed-1', import.meta.url).pathname)
+    const stsB = { id: 'sts-b', labels: { kind: 'scores', range: [0, 5] } } as const
+    const encoded = encodeTask(rows, stsB, tokenizer, { maxTokens: 16 })
+    const predictions: number[] = []
+    for (const row of rows.keys()) {
+      const { logits } = await regression.run(own, taskBatch(encoded, [row]).feeds)
+      predictions.push(...predictionsOf(logits as Tensor<Float32Array>))
+    }
+    const batches = taskBatches(encoded, { tokensPerBatch: 64 })
+    const { loss, positions, scores } = await evaluateTask(regression, own, batches, ['pearson', 'spearman'])
+    const labels = rows.map(({ label }) => label)
+    const squares = predictions.map((prediction, i) => (prediction - labels[i]!) ** 2)
+    expect(Math.abs(loss - squares.reduce((sum, square) => sum + square / 12, 0))).toBeLessThan(1e-4)
+    expect(positions).toBe(12)
+    expect(Math.abs(scores.pearson! - pearsonCorrelation(predictions, labels))).toBeLessThan(1e-4)
+    expect(Number.isFinite(scores.spearman)).toBe(true)
+    await regression.dispose()
   })
 })

@@ -7,6 +7,8 @@ import type { Figure } from './figure.ts'
 import { drawLossCurves, readCurves } from './loss-curves.ts'
 import { readAttentionCorrelation } from './read-attention-correlation.ts'
 import { describeStudy } from './study-description.ts'
+import { drawTaskCurves, readTaskCurves } from './task-curves.ts'
+import { drawTrainingCurves, readTrainings } from './training-curves.ts'
 
 /** Every figure there is. A new one is a file of its own and an entry here. */
 export const figures: readonly Figure[] = [
@@ -49,6 +51,21 @@ export const figures: readonly Figure[] = [
     },
   },
   {
+    name: 'task-curves',
+    description: 'loss and metric of each task over λ, one line for each method with a band over the pairs',
+    async draw({ results, study }) {
+      const description = await describeStudy(results, study)
+      const rows = await readTaskCurves(results, study)
+      if (rows.length === 0) {
+        throw new UserError(
+          `Study "${study}" has no scores, which are of tasks: run one with a task, isthmus run tasks, or ` +
+            `isthmus run ${study} --set task=datasets/tasks/genre`,
+        )
+      }
+      return drawTaskCurves(rows, description)
+    },
+  },
+  {
     name: 'data-amount',
     description: 'loss barrier of each method over the amount of text on which features are matched',
     async draw({ results, study }) {
@@ -61,6 +78,13 @@ export const figures: readonly Figure[] = [
         )
       }
       return drawDataAmount(rows, description)
+    },
+  },
+  {
+    name: 'training-curves',
+    description: 'loss over the steps of training, one line for each model that a study trained',
+    async draw({ results, study }) {
+      return drawTrainingCurves(await readTrainings(results, study), study)
     },
   },
 ]

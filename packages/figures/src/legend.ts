@@ -50,12 +50,12 @@ export function legend(entries: readonly LegendEntry[], width: number): Drawing 
 }
 
 /** A line through points `x`, `y`, in a style. */
-export function lineMark(points: readonly object[], style: MethodStyle): Plot.Markish {
+export function lineMark(points: readonly object[], style: MethodStyle, width = 1.8): Plot.Markish {
   return Plot.lineY([...points], {
     x: 'x',
     y: 'y',
     stroke: style.color,
-    strokeWidth: 1.8,
+    strokeWidth: width,
     strokeDasharray: style.dash,
     strokeLinecap: 'butt',
   })

@@ -1,13 +1,14 @@
 import type { Results } from '@isthmus/results'
-import * as Plot from '@observablehq/plot'
 import { columnWidth, composeFigure, type DrawnFigure, pageWidth } from './compose-figure.ts'
+import { bandExtent, curvePanel } from './curve-panel.ts'
 import { groupRows } from './group-rows.ts'
-import { dotMark, legend, lineMark } from './legend.ts'
+import { legend } from './legend.ts'
 import { methodStyles } from './method-styles.ts'
-import { type Drawing, plotMarkup } from './plot-markup.ts'
+import type { Drawing } from './plot-markup.ts'
 import {
   brokenNote,
   evaluatedOn,
+  lossLabel,
   matchedOn,
   methodLabel,
   pairsOfModels,
@@ -52,11 +53,7 @@ interface Measure {
   readonly of: (row: CurveRow) => { readonly y: number; readonly low: number; readonly high: number }
 }
 
-const loss: Measure = {
-  label: 'loss (nats per masked token)',
-  height: 290,
-  of: ({ mean, low, high }) => ({ y: mean, low, high }),
-}
+const lossOf = ({ mean, low, high }: CurveRow) => ({ y: mean, low, high })
 
 const difference: Measure = {
   label: 'loss minus that of vanilla (nats)',
@@ -75,6 +72,7 @@ export function drawLossCurves(rows: readonly CurveRow[], study: StudyDescriptio
   const variants = groupRows(rows, ({ variant }) => variant)
   const methods = [...new Set(rows.map(({ method }) => method))]
   const several = variants.length > 1
+  const loss: Measure = { label: lossLabel(study), height: 290, of: lossOf }
   const columns = several ? Math.min(variants.length, 3) : 1
   const width = several ? Math.floor((pageWidth - 24 - 14 * (columns - 1)) / columns) : columnWidth - 24
   const styles = methodStyles(study.methods)
@@ -102,8 +100,7 @@ export function drawLossCurves(rows: readonly CurveRow[], study: StudyDescriptio
 }
 
 function extent(rows: readonly CurveRow[], measure: Measure): [number, number] {
-  const values = rows.map(measure.of)
-  return [Math.min(...values.map(({ low }) => low)), Math.max(...values.map(({ high }) => high))]
+  return bandExtent(rows.map(measure.of))
 }
 
 function panel(
@@ -116,37 +113,5 @@ function panel(
     style: styles.get(method)!,
     points: own.map((row) => ({ x: row.lam, ...measure.of(row) })),
   }))
-  return plotMarkup({
-    width,
-    height: measure.height,
-    marginLeft: 48,
-    marginRight: 12,
-    marginTop: 24,
-    marginBottom: 44,
-    style: { fontSize: '12px' },
-    x: {
-      domain: [0, 1],
-      ticks: width > 300 ? 6 : 3,
-      label: 'λ (0: model B, 1: model A)',
-      labelAnchor: 'center',
-      labelArrow: 'none',
-      labelOffset: 38,
-    },
-    y: { domain, nice: true, grid: true, ticks: 6, label: measure.label, labelArrow: 'none' },
-    marks: [
-      ...(domain[0] <= 0 ? [Plot.ruleY([0])] : []),
-      ...lines.map(({ points, style }) =>
-        Plot.areaY(points, { x: 'x', y1: 'low', y2: 'high', fill: style.color, fillOpacity: 0.08 }),
-      ),
-      ...lines.map(({ points, style }) => lineMark(points, style)),
-      ...lines.map(({ points, style }, index) => dotMark(marked(points, index, lines.length), style, 3.4)),
-    ],
-  })
-}
-
-/** Some of the points of a line, at least four where it has them, and other ones than its neighbours', so that
- *  markers do not hide one another. */
-function marked<Point>(points: readonly Point[], index: number, lines: number): Point[] {
-  const step = Math.max(1, Math.min(lines, Math.floor(points.length / 4)))
-  return points.filter((_, i) => i % step === index % step)
+  return curvePanel(lines, { width, height: measure.height, label: measure.label, domain })
 }

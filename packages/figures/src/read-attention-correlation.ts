@@ -52,7 +52,7 @@ async function alignedPair({ results, study, pair, method }: FigureRequest): Pro
     `with own as (
        select * from alignment semi join current_run using (study, run) where study = $1
      )
-     select model_a, model_b, method, key, tokens
+     select model_a, model_b, method, key, own.tokens
      from own left join leaderboard using (study, variant, method)
      where exists (from correlation where correlation.alignment = own.key and site = 'attention')
      order by own.symmetry = 'broken', barrier, method, pair, variant desc`,

@@ -6,9 +6,11 @@ export interface StudyDescription {
   readonly study: string
   readonly pairs: number
   readonly models: number
+  /** The tasks on which losses and scores were taken, by the names of their folders; empty where it was a text. */
+  readonly tasks: readonly string[]
   /** The text on which losses were taken, by the name of its file. */
   readonly evaluationText: string
-  /** Masked positions that a loss is a mean over. */
+  /** Masked positions, or texts of a task, that a loss is a mean over; the most where tasks differ. */
   readonly positions: number
   /** The text on which features were matched, by the name of its folder. */
   readonly alignmentText: string
@@ -36,8 +38,7 @@ export async function describeStudy(results: Results, study: string): Promise<St
      from curve where study = $1 having count(*) > 0`,
     [study],
   )
-  if (run === undefined || measured === undefined)
-    throw new UserError(`No results of a study "${study}": ${runIt(study)}`)
+  if (run === undefined || measured === undefined) throw await noCurves(results, study)
   const broken = await results.query<{ method: string }>(
     `select distinct method from barrier where study = $1 and symmetry = 'broken' order by 1`,
     [study],
@@ -46,6 +47,9 @@ export async function describeStudy(results: Results, study: string): Promise<St
   return {
     study,
     ...measured,
+    tasks: [
+      ...new Set(variants.map((variant) => setting(variant, 'task')).filter((task) => typeof task === 'string')),
+    ].map(baseName),
     evaluationText: baseName(setting(variants[0], 'wikitext')),
     alignmentText: baseName(setting(variants[0], 'books')),
     fractions: [...new Set(variants.map((variant) => Number(setting(variant, 'alignment.fraction'))))].filter(
@@ -55,9 +59,20 @@ export async function describeStudy(results: Results, study: string): Promise<St
   }
 }
 
+async function noCurves(results: Results, study: string): Promise<UserError> {
+  const trained = await results.query('select 1 from training_curve where study = $1 limit 1', [study])
+  if (trained.length === 0) return new UserError(`No results of a study "${study}": ${runIt(study)}`)
+  return new UserError(
+    `Study "${study}" trained models and compares none, so that it has no loss curves: draw training-curves of it, or run ` +
+      'a study of its models, isthmus run quickstart --set family=…',
+  )
+}
+
 /** The studies that have results, in the order of their names. */
 export async function studiesWithResults(results: Results): Promise<string[]> {
-  const rows = await results.query<{ study: string }>('select distinct study from curve order by 1')
+  const rows = await results.query<{ study: string }>(
+    'select study from curve union select study from training_curve order by 1',
+  )
   return rows.map(({ study }) => study)
 }
 
@@ -66,14 +81,21 @@ export function pairsOfModels({ pairs, models }: StudyDescription): string {
   return `${count(pairs, 'pair')} of ${count(models, 'model')}`
 }
 
-/** `wiki.valid.raw (912 masked tokens)`. */
-export function evaluatedOn({ evaluationText, positions }: StudyDescription): string {
+/** `wiki.valid.raw (912 masked tokens)`, or `the validation texts of genre, spam`. */
+export function evaluatedOn({ tasks, evaluationText, positions }: StudyDescription): string {
+  if (tasks.length > 0) return `the validation texts of ${tasks.join(', ')}`
   return `${evaluationText} (${positions.toLocaleString('en-US')} masked tokens)`
 }
 
-/** `books, fraction 0.1`. */
-export function matchedOn({ alignmentText, fractions }: StudyDescription): string {
-  return fractions.length === 1 ? `${alignmentText} (fraction ${fractions[0]})` : alignmentText
+/** `books, fraction 0.1`, or `the training texts, fraction 1`. */
+export function matchedOn({ tasks, alignmentText, fractions }: StudyDescription): string {
+  const text = tasks.length > 0 ? 'the training texts' : alignmentText
+  return fractions.length === 1 ? `${text} (fraction ${fractions[0]})` : text
+}
+
+/** What an axis of losses is called. */
+export function lossLabel({ tasks }: StudyDescription): string {
+  return tasks.length > 0 ? 'loss' : 'loss (nats per masked token)'
 }
 
 /** What a reader has to know of the methods marked with †; empty where the study has none. */

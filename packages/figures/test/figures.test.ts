@@ -7,6 +7,8 @@ import {
   drawCorrelationHeatmap,
   drawDataAmount,
   drawLossCurves,
+  drawTaskCurves,
+  drawTrainingCurves,
 } from '../src/index.ts'
 import {
   attentionCorrelation,
@@ -17,6 +19,7 @@ import {
   heads,
   layerRows,
   mixed,
+  taskCurveRows,
 } from './sample-rows.ts'
 
 const { document } = parseHTML('<!doctype html><html><body></body></html>')
@@ -45,8 +48,17 @@ const everyFigure: readonly (readonly [string, () => DrawnFigure])[] = [
   ['barriers', () => drawBarriers([barrierRow({ published: 4, publishedStderr: 0.2 }), barrierRow()], description())],
   ['correlation-by-layer', () => drawCorrelationByLayer(layerRows(['ffn'], 'ffn', 0.3), description())],
   ['correlation-heatmap', () => drawCorrelationHeatmap(attentionCorrelation())],
+  ['task-curves', () => drawTaskCurves([...taskCurveRows('genre', 'a'), ...taskCurveRows('spam', 'b')], description())],
+  ['training-curves', () => drawTrainingCurves(trainings, 'demo')],
   ['data-amount', () => drawDataAmount([dataAmountRow(), dataAmountRow({ fraction: 1 })], description())],
 ]
+
+const trainings = ['seed-1', 'seed-2'].flatMap((model, index) =>
+  [50, 100, 150].map((step) => ({
+    ...{ variant: '', model, step, loss: 7 + index - step / 50 },
+    validationLoss: step === 150 ? 4.5 : null,
+  })),
+)
 
 describe.each(everyFigure)('%s', (_, draw) => {
   it('is one SVG document with a title, a description and nothing from outside, the same every time', () => {
@@ -240,5 +252,59 @@ describe('text in figures', () => {
     expect(svg).not.toContain('<b>')
     expect(svg).toContain('Study &lt;script&gt;')
     expect(svg).toMatch(/a&lt;b&gt;&amp;(?:"|&quot;)c/)
+  })
+})
+
+describe('task-curves', () => {
+  const study = description({ tasks: ['genre', 'spam'], fractions: [1], methods: [heads, 'vanilla'], broken: [] })
+
+  it('has a panel of losses and one of the metric for each task', () => {
+    const figure = drawTaskCurves([...taskCurveRows('genre', 'a'), ...taskCurveRows('spam', 'b')], study)
+    const { all, texts } = parsed(figure)
+    expect(all('g[aria-label="area"] path')).toHaveLength(2 * 2 * 2)
+    expect(texts.filter((text) => ['loss', 'accuracy', 'genre', 'spam'].includes(text!)).sort()).toEqual([
+      'accuracy',
+      'accuracy',
+      'genre',
+      'loss',
+      'loss',
+      'spam',
+    ])
+    expect(figure.caption).toBe(
+      'Study demo: the validation texts of genre, spam, features matched on the training texts (fraction 1). Lines: mean ' +
+        'over 3 pairs of 3 models; bands: smallest to largest pair.',
+    )
+  })
+
+  it('names the swept settings where a task is shown twice', () => {
+    const { texts } = parsed(
+      drawTaskCurves([...taskCurveRows('genre', 'a=1'), ...taskCurveRows('genre', 'a=2')], study),
+    )
+    expect(texts).toEqual(expect.arrayContaining(['genre: a=1', 'genre: a=2']))
+  })
+})
+
+describe('training-curves', () => {
+  it('has a thin line for each model, and markers where there is a validation loss', () => {
+    const figure = drawTrainingCurves(trainings, 'demo')
+    const { all, texts } = parsed(figure)
+    expect(texts).toEqual(expect.arrayContaining(['seed-1', 'seed-2', 'steps', 'loss (nats)']))
+    expect(all('g[aria-label="line"][stroke-width="0.8"]').map((line) => line.getAttribute('stroke'))).toEqual([
+      '#000000',
+      '#0072b2',
+    ])
+    const dots = all('g[aria-label="dot"]')
+    // One each in the legend, and one each for the last step.
+    expect(dots.reduce((sum, group) => sum + group.children.length, 0)).toBe(2 + 2)
+    expect(figure.caption).toContain('markers: loss on text')
+  })
+
+  it('has a panel for each swept setting, and says nothing of markers where there are none', () => {
+    const rows = ['a=1', 'a=2'].flatMap((variant) =>
+      trainings.map((row) => ({ ...row, variant, validationLoss: null })),
+    )
+    const figure = drawTrainingCurves(rows, 'demo')
+    expect(parsed(figure).texts).toEqual(expect.arrayContaining(['a=1', 'a=2']))
+    expect(figure.caption).not.toContain('markers')
   })
 })

@@ -13,6 +13,8 @@ import {
   readCurves,
   readDataAmount,
   readLayers,
+  readTaskCurves,
+  readTrainings,
   studiesWithResults,
   type TensorSource,
 } from '../src/index.ts'
@@ -103,6 +105,16 @@ async function withResults(rows: readonly ResultRows[], test: (results: Results)
 }
 
 const demo = studyRows('demo', { vanilla: 4, ffn: 3, [heads]: 2, [mixed]: 1 })
+const family: ResultRows = {
+  studyRuns: studyRows('family', {}).studyRuns!,
+  trainings: [
+    { step: 50, loss: 7, validationLoss: null },
+    { step: 100, loss: 6, validationLoss: 6.5 },
+  ].map((point) => ({
+    ...point,
+    ...{ study: 'family', run: 'r1', variant: '', model: 'seed-1', key: 'k', learningRate: 1e-3 },
+  })),
+}
 const swept = studyRows(
   'text',
   { vanilla: 4, ffn: 3 },
@@ -113,11 +125,31 @@ const swept = studyRows(
 )
 
 describe('rows for figures', () => {
+  it('give the loss and the first metric of a task at each λ', () => {
+    const rows = studyRows('tasks', { vanilla: 4 })
+    const scores = rows.curvePoints!.flatMap(({ loss, perplexity, positions, digest, ...place }) =>
+      ['f1', 'accuracy'].map((metric) => ({ ...place, task: 'genre', metric, value: 1 / loss })),
+    )
+    const studyRuns = rows.studyRuns!.map((run) => ({ ...run, settings: [{ task: 'datasets/tasks/genre' }] }))
+    return withResults([{ ...rows, studyRuns, scores }], async (results) => {
+      const read = await readTaskCurves(results, 'tasks')
+      expect(read.map(({ task, measure, lam, mean }) => [task, measure, lam, mean])).toEqual([
+        ['genre', 'loss', 0, 4],
+        ['genre', 'loss', 0.5, 8],
+        ['genre', 'loss', 1, 4],
+        ['genre', 'accuracy', 0, 0.25],
+        ['genre', 'accuracy', 0.5, 0.125],
+        ['genre', 'accuracy', 1, 0.25],
+      ])
+      expect((await describeStudy(results, 'tasks')).tasks).toEqual(['genre'])
+    })
+  })
+
   it('describe a study by its pairs, models and texts', () =>
     withResults([demo, swept], async (results) => {
       expect(await describeStudy(results, 'demo')).toEqual({
         ...{ study: 'demo', pairs: 3, models: 3, evaluationText: 'wiki.raw', positions: 77, alignmentText: 'books' },
-        ...{ fractions: [0.1], methods: ['ffn', heads, mixed, 'vanilla'], broken: [mixed] },
+        ...{ tasks: [], fractions: [0.1], methods: ['ffn', heads, mixed, 'vanilla'], broken: [mixed] },
       })
       expect(await studiesWithResults(results)).toEqual(['demo', 'text'])
     }))
@@ -141,6 +173,19 @@ describe('rows for figures', () => {
         { method: heads, barrier: 2, published: 3.71, publishedStderr: 0.23 },
         { method: 'vanilla', barrier: 4, published: null },
       ])
+    }))
+
+  it('are the points of trainings, of a study that compares no models', () =>
+    withResults([family, demo], async (results) => {
+      expect(await readTrainings(results, 'family')).toEqual([
+        { variant: '', model: 'seed-1', step: 50, loss: 7, validationLoss: null },
+        { variant: '', model: 'seed-1', step: 100, loss: 6, validationLoss: 6.5 },
+      ])
+      expect(await studiesWithResults(results)).toEqual(['demo', 'family'])
+      await expect(readTrainings(results, 'demo')).rejects.toThrow('Study "demo" trained no models')
+      await expect(describeStudy(results, 'family')).rejects.toThrow(
+        'Study "family" trained models and compares none, so that it has no loss curves: draw training-curves of it',
+      )
     }))
 
   it('have the fraction of text where a study sweeps it', () =>
@@ -210,7 +255,8 @@ describe('figures', () => {
   it('names those that there are', () => {
     expect(() => figureNamed('pie')).toThrow(
       new UserError(
-        "there is no figure 'pie'; there are loss-curves, barriers, correlation-by-layer, correlation-heatmap, data-amount",
+        "there is no figure 'pie'; there are loss-curves, barriers, correlation-by-layer, correlation-heatmap, " +
+          'task-curves, data-amount, training-curves',
       ),
     )
     expect(figures.map(({ name }) => figureNamed(name).name)).toEqual(figures.map(({ name }) => name))

@@ -5,6 +5,7 @@ import type {
   DataAmountRow,
   LayerRow,
   StudyDescription,
+  TaskCurveRow,
 } from '../src/index.ts'
 
 export const heads = 'ffn+attention/head-perm'
@@ -15,6 +16,7 @@ export function description(fields: Partial<StudyDescription> = {}): StudyDescri
     study: 'demo',
     pairs: 3,
     models: 3,
+    tasks: [],
     evaluationText: 'wiki.valid.raw',
     positions: 1234,
     alignmentText: 'books',
@@ -76,4 +78,16 @@ export function attentionCorrelation(fields: Partial<AttentionCorrelation> = {})
     permutation: [2, 3, 0, 1],
     ...fields,
   }
+}
+
+/** The loss and the accuracy of a task by two methods at three λ. */
+export function taskCurveRows(task: string, variant = ''): TaskCurveRow[] {
+  return ['loss', 'accuracy'].flatMap((measure) =>
+    [heads, 'vanilla'].flatMap((method, index) =>
+      [0, 0.5, 1].map((lam): TaskCurveRow => {
+        const mean = measure === 'loss' ? 0.5 + lam * (1 - lam) * (index + 1) : 0.9 - lam * (1 - lam)
+        return { ...{ variant, task, measure, method, lam, mean }, low: mean - 0.02, high: mean + 0.02 }
+      }),
+    ),
+  )
 }

@@ -11,4 +11,10 @@ export interface ArchitectureOptions {
    *  weights, the parameter that the node `logits` reads, are then to be fed as a copy of the embeddings.
    */
   readonly decoder?: 'tied' | 'untied'
+  /** Of BERT: whether a token sees only itself and what stands before it, so that a position's label is the next token.
+   *  Default false.
+   */
+  readonly causal?: boolean
+  /** Of BERT: the row of the position table at which a sequence begins. Default 0. */
+  readonly firstPosition?: number
 }

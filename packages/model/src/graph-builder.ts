@@ -32,6 +32,7 @@ export interface GraphBuilder {
   first(input: ValueId, name: string): ValueId
   softmax(input: ValueId, name: string): ValueId
   crossEntropy(logits: ValueId, labels: ValueId, name: string): ValueId
+  squaredError(predictions: ValueId, labels: ValueId, name: string): ValueId
   /** Read features at a value. The tap's width is that of the value's last axis. */
   tap(name: string, site: Tap['site'], layer: number | null, value: ValueId): void
   /** Name a value as one of the graph's results. */
@@ -290,6 +291,16 @@ class CheckingGraphBuilder implements GraphBuilder {
       `logits [n, c] and labels [n], found ${describe(rows)} and ${describe(classes)}`,
     )
     return this.#node({ op: 'crossEntropy', logits, labels, output: name }, classes)
+  }
+
+  squaredError(predictions: ValueId, labels: ValueId, name: string): ValueId {
+    const [rows, scores] = [this.#shapeOf(predictions, name), this.#shapeOf(labels, name)]
+    this.#require(
+      name,
+      rows.length === 2 && rows[1] === 1 && equalShapes(scores, rows.slice(0, 1)),
+      `predictions [n, 1] and labels [n], found ${describe(rows)} and ${describe(scores)}`,
+    )
+    return this.#node({ op: 'squaredError', predictions, labels, output: name }, scores)
   }
 
   tap(name: string, site: Tap['site'], layer: number | null, value: ValueId): void {

@@ -42,6 +42,7 @@ export type WeightLayout = 'outIn' | 'inOut'
  *  | `first` | `input[:, 0, :]`, the first token | `[batch, width]` |
  *  | `softmax` | over the last axis | of `input` |
  *  | `crossEntropy` | `−ln softmax(logits)[label]` of each row, `logits [n, c]`, `labels [n]` | `[n]` |
+ *  | `squaredError` | `(prediction − label)²` of each row, `predictions [n, 1]`, `labels [n]` | `[n]` |
  */
 export type Node =
   | { readonly op: 'gather'; readonly table: string; readonly indices: ValueId; readonly output: ValueId }
@@ -110,6 +111,13 @@ export type Node =
   | { readonly op: 'first'; readonly input: ValueId; readonly output: ValueId }
   | { readonly op: 'softmax'; readonly input: ValueId; readonly output: ValueId }
   | { readonly op: 'crossEntropy'; readonly logits: ValueId; readonly labels: ValueId; readonly output: ValueId }
+  | {
+      readonly op: 'squaredError'
+      readonly predictions: ValueId
+      /** A float32 input. */
+      readonly labels: ValueId
+      readonly output: ValueId
+    }
 
 /** A place where features are read: a named value, its site and layer as in the paper (algorithms §1). */
 export interface Tap {

@@ -94,6 +94,8 @@ function evaluate(
       return operators.softmax(read(node.input))
     case 'crossEntropy':
       return operators.crossEntropy(read(node.logits), read(node.labels))
+    case 'squaredError':
+      return operators.squaredError(read(node.predictions), read(node.labels))
   }
 }
 

@@ -6,7 +6,7 @@ import type { Graph } from './graph.ts'
  *  |---|---|
  *  | `maskedLanguageModel` | the token at a selected position, from the tokens on both sides |
  *  | `nextToken` | the token after a selected position, from the tokens up to it |
- *  | `textClassification` | the class of a text |
+ *  | `textClassification` | the class of a text, or its score where there is one label |
  *  | `imageClassification` | the class of an image |
  */
 export type Objective = 'maskedLanguageModel' | 'nextToken' | 'textClassification' | 'imageClassification'

@@ -199,6 +199,11 @@ export function crossEntropy(logits: Value, labels: Value): Value {
   return { shape: labels.shape, data }
 }
 
+/** `(prediction − label)²` of each row of `predictions [n, 1]`: `[n]`. */
+export function squaredError(predictions: Value, labels: Value): Value {
+  return { shape: labels.shape, data: labels.data.map((label, r) => (predictions.data[r]! - label) ** 2) }
+}
+
 function softmaxRow(x: Float64Array): Float64Array {
   const largest = Math.max(...x)
   const exponentials = x.map((element) => Math.exp(element - largest))

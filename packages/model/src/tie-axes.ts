@@ -157,6 +157,10 @@ function tieNode(
       for (const axis of axesOf(node.logits)) fix(axis)
       return axesOf(node.labels)
     }
+    case 'squaredError': {
+      for (const axis of axesOf(node.predictions)) fix(axis)
+      return axesOf(node.labels)
+    }
   }
 }
 

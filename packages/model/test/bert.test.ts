@@ -85,6 +85,18 @@ describe('bert', () => {
     ])
   })
 
+  it('takes the squared error of the score where there is one label, as Hugging Face does', () => {
+    const regression = bert({ ...config, head: 'sequenceClassification', numLabels: 1 }, { padding: false })
+    expect(regression.inputs).toContainEqual({ name: 'labels', dtype: 'float32', shape: ['batch'] })
+    expect(regression.shapes.logits).toEqual(['batch', 1])
+    expect(regression.nodes.at(-1)).toEqual({
+      op: 'squaredError',
+      predictions: 'logits',
+      labels: 'labels',
+      output: 'negativeLogLikelihood',
+    })
+  })
+
   it('uses the activation of its configuration', () => {
     const activations = (hiddenAct: BertConfig['hiddenAct']) =>
       bert({ ...config, hiddenAct }).nodes.filter(({ op }) => op === 'gelu' || op === 'relu')

@@ -166,6 +166,11 @@ describe('graphBuilder', () => {
       ({ x, places }, g) => g.crossEntropy(x, places, 'y'),
       'logits [n, c] and labels [n], found [batch, sequence, 6] and [n]',
     ],
+    [
+      'squaredError',
+      ({ x, places }, g) => g.squaredError(x, places, 'y'),
+      'predictions [n, 1] and labels [n], found [batch, sequence, 6] and [n]',
+    ],
   ]
   for (const [name, use, expectation] of misuse) {
     it(`refuses shapes that do not fit: ${name}`, () => {

@@ -58,7 +58,7 @@ export function randomModel(kind: Kind, { generic }: { generic: boolean }): fc.A
       intermediateSize: fc.integer({ min: shape.min, max: 9 }),
       vocabSize: fc.integer({ min: generic ? 6 : 1, max: 11 }),
       typeVocabSize: fc.integer({ min: 1, max: 3 }),
-      numLabels: fc.integer({ min: 2, max: 4 }),
+      numLabels: fc.integer({ min: 1, max: 4 }),
       layerNormEps: fc.constantFrom(1e-12, 1e-5),
       hiddenAct: fc.constantFrom('gelu' as const, 'gelu_new' as const, ...(generic ? [] : ['relu' as const])),
       tieWordEmbeddings: fc.boolean(),

@@ -273,3 +273,9 @@ describe('softmax and crossEntropy', () => {
     expect(() => operators.crossEntropy(of([1, 2], [0, 0]), of([1], [-100]))).toThrow('label -100 is none of 2 classes')
   })
 })
+
+describe('squaredError', () => {
+  it('is the square of what each prediction lacks', () => {
+    expect(operators.squaredError(of([3, 1], [1, 2, -3]), of([3], [4, 2, 0.5]))).toEqual(of([3], [9, 0, 12.25]))
+  })
+})

@@ -3,6 +3,7 @@ export { type LeaderboardOptions, type LeaderboardRow, leaderboard } from './lea
 export { ResultsInUseError } from './open-database.ts'
 export { type OpenResultsOptions, openResults, type QueryParameter, type Results } from './open-results.ts'
 export { type PublishedRow, published, publishedRows } from './published.ts'
+export { type QueryProcessOptions, queryInProcess } from './query-process.ts'
 export { type QueryResult, querySandboxed, type SandboxLimits } from './query-sandboxed.ts'
 export type {
   AlignmentRow,
@@ -13,6 +14,8 @@ export type {
   ResultRows,
   ScoreRow,
   StudyRunRow,
+  TrainingRow,
 } from './rows.ts'
 export { schemaVersion } from './schema.ts'
+export { serveQueries } from './serve-queries.ts'
 export { ingestSpool, type RecordRowsOptions, recordRows, resultsPath, type SpoolReport } from './spool.ts'

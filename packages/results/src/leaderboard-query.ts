@@ -33,7 +33,7 @@ export function leaderboardQuery(groups: readonly GroupColumn[], source = 'barri
   const inVariant = groups.some(({ name }) => name === 'variant')
   return `
 with grouped as (
-  select ${selected}, model_a, model_b, symmetry, max_abs_logit_difference, settings,
+  select ${selected}, model_a, model_b, symmetry, max_abs_logit_difference, tokens, seconds, settings,
          barrier, barrier_linear, midpoint, difference_to_vanilla,
          concat_ws(chr(31), study, variant, method, pair) as place
   from ${source}
@@ -76,9 +76,9 @@ with grouped as (
          avg(difference_to_vanilla order by place) as difference_to_vanilla,
          case when bool_or(symmetry = 'broken') then 'broken' when bool_and(symmetry = 'kept') then 'kept' end
            as symmetry,
-         max(max_abs_logit_difference) as max_abs_logit_difference${
-           inVariant ? ',\n         any_value(settings) as settings' : ''
-         }
+         max(max_abs_logit_difference) as max_abs_logit_difference,
+         avg(tokens order by place) as tokens,
+         avg(seconds order by place) as seconds${inVariant ? ',\n         any_value(settings) as settings' : ''}
   from numbered join pair_mean using (group_number)
   group by group_number, ${names}
 )
@@ -88,7 +88,7 @@ select ${renamed}, pairs, models,
        barrier_linear, midpoint,
        difference_to_vanilla,
        difference_to_vanilla - d.half_width as difference_low, difference_to_vanilla + d.half_width as difference_high,
-       symmetry, max_abs_logit_difference${inVariant ? ', settings' : ''}
+       symmetry, max_abs_logit_difference, tokens, seconds${inVariant ? ', settings' : ''}
 from summary
 left join jackknife b on b.group_number = summary.group_number and b.quantity = 'barrier'
 left join jackknife d on d.group_number = summary.group_number and d.quantity = 'difference'`

@@ -29,6 +29,11 @@ export interface LeaderboardRow {
   readonly difference_high: number | null
   readonly symmetry: 'kept' | 'broken' | null
   readonly max_abs_logit_difference: number | null
+  /** Tokens, or images, that aligning a pair takes, learned from as often as they were; `null` where weights are all. Mean
+   *  over pairs. */
+  readonly tokens: number | null
+  /** Seconds that aligning a pair takes, from the models and the text on. Mean over pairs. */
+  readonly seconds: number | null
   /** The columns grouped by, and `settings` where `variant` is one of them. */
   readonly [group: string]: JsonValue
 }

@@ -50,7 +50,8 @@ const model = {
   layers: 'integer',
   heads: 'integer',
   vocabulary: 'integer',
-  /** Where it was pulled from, `hf:owner/name@commit`; `null` for a folder of the user. */
+  /** Where it was pulled from, `hf:owner/name@commit`, and what a study made of it, `fine-tuned on mrpc`; `null` for a
+   *  folder of the user. */
   source: 'text?',
 } as const
 
@@ -119,6 +120,26 @@ const score = {
   value: 'number',
 } as const
 
+const training = {
+  study: 'text',
+  /** The `run` of a `StudyRunRow` of the same bundle. */
+  run: 'text',
+  /** As of a pair: a combination of swept settings, `''` where the study sweeps none. */
+  variant: 'text',
+  /** The name of the model that was trained, e.g. `seed-1`. */
+  model: 'text',
+  /** The key of the training's node in the dataflow. */
+  key: 'text',
+  /** Updates of the weights made by then. */
+  step: 'integer',
+  /** Mean of the steps' losses since the point before. */
+  loss: 'number',
+  /** Of the last of these steps. */
+  learningRate: 'number',
+  /** On data that is not trained on; `null` where it was not taken. */
+  validationLoss: 'number?',
+} as const
+
 const artifact = {
   digest: 'text',
   operation: 'text',
@@ -141,10 +162,13 @@ export type CorrelationRow = RowOf<typeof correlation>
 export type CurvePointRow = RowOf<typeof curvePoint>
 /** A task's metric at one λ. */
 export type ScoreRow = RowOf<typeof score>
+/** A point of the curve of a model's training. */
+export type TrainingRow = RowOf<typeof training>
 /** Where an artifact came from: the lineage. */
 export type ArtifactRow = RowOf<typeof artifact>
 
-/** Rows for any of the tables. A bundle with alignments, curve points or scores names their runs in `studyRuns`. */
+/** Rows for any of the tables. A bundle with alignments, curve points, scores or trainings names their runs in
+ *  `studyRuns`. */
 export interface ResultRows {
   readonly studyRuns?: readonly StudyRunRow[]
   readonly models?: readonly ModelRow[]
@@ -152,6 +176,7 @@ export interface ResultRows {
   readonly correlations?: readonly CorrelationRow[]
   readonly curvePoints?: readonly CurvePointRow[]
   readonly scores?: readonly ScoreRow[]
+  readonly trainings?: readonly TrainingRow[]
   readonly artifacts?: readonly ArtifactRow[]
 }
 
@@ -174,6 +199,7 @@ export const tablesOfRows: readonly TableOfRows[] = [
   { list: 'correlations', table: 'correlation', key: ['alignment', 'site', 'layer'], fields: correlation },
   { list: 'curvePoints', table: 'curve_point', key: [...curveKey, 'lam'], fields: curvePoint },
   { list: 'scores', table: 'score', key: [...curveKey, 'lam', 'task', 'metric'], fields: score },
+  { list: 'trainings', table: 'training', key: ['study', 'run', 'variant', 'key', 'step'], fields: training },
   { list: 'artifacts', table: 'artifact', key: ['key'], fields: artifact },
 ]
 
@@ -201,7 +227,7 @@ export function checkRows(rows: ResultRows): void {
     for (const [index, row] of (rows[list] ?? []).entries()) checkRow(`${list}[${index}]`, row, fields)
   }
   const runs = new Set((rows.studyRuns ?? []).map(({ study, run }) => JSON.stringify([study, run])))
-  for (const list of ['alignments', 'curvePoints', 'scores'] as const) {
+  for (const list of ['alignments', 'curvePoints', 'scores', 'trainings'] as const) {
     for (const [index, { study, run }] of (rows[list] ?? []).entries()) {
       if (!runs.has(JSON.stringify([study, run]))) {
         throw new TypeError(`${list}[${index}] belongs to run "${run}" of study "${study}", which studyRuns lacks`)

@@ -1,10 +1,11 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { curveShapeComments, curveShapeViews } from './curve-shape.ts'
 import { leaderboardGroups, leaderboardQuery } from './leaderboard-query.ts'
 import { insertPublished, publishedComments, publishedTable, publishedViews } from './published.ts'
 import { studentTMacro } from './student-t.ts'
 
 /** Raised with every change of a table or view. A file of another version is not migrated: it is rebuilt. */
-export const schemaVersion = 3
+export const schemaVersion = 4
 
 /** The tables. `rows.ts` has the same columns in the same order; a test compares the two. */
 const tables = `
@@ -34,7 +35,7 @@ create table model (
   layers        bigint not null,
   heads         bigint not null,
   vocabulary    bigint not null,
-  source        varchar               -- hf:owner/name@commit, null for a folder
+  source        varchar               -- hf:owner/name@commit, fine-tuned on …; null for a folder
 );
 
 create table alignment (
@@ -97,6 +98,19 @@ create table score (
   primary key (study, run, variant, pair, method, lam, task, metric)
 );
 
+create table training (
+  study         varchar not null,
+  run           varchar not null,
+  variant       varchar not null,
+  model         varchar not null,
+  key           varchar not null,     -- of the training's node
+  step          bigint not null,
+  loss          double not null,
+  learning_rate double not null,
+  validation_loss double,
+  primary key (study, run, variant, key, step)
+);
+
 create table artifact (
   digest        varchar not null,
   operation     varchar not null,
@@ -135,17 +149,21 @@ with ends as (
   from curve join ends using (study, variant, pair, method)
   group by study, variant, pair, method, model_a, model_b, loss_a, loss_b, loss_middle
 ), aligned as (
-  select study, variant, pair, method, symmetry, max_abs_logit_difference
+  select study, variant, pair, method, symmetry, max_abs_logit_difference, tokens, seconds
   from alignment semi join current_run using (study, run)
 ), vanilla as (
   select study, variant, pair, barrier as vanilla_barrier from measured where method = 'vanilla'
 )
-select study, variant, pair, model_a, model_b, method, symmetry, max_abs_logit_difference,
+select study, variant, pair, model_a, model_b, method, symmetry, max_abs_logit_difference, tokens, seconds,
        barrier, barrier_linear, midpoint, loss_a, loss_b, points, lam_max,
        barrier - vanilla_barrier as difference_to_vanilla, settings
 from measured
 left join aligned using (study, variant, pair, method)
 left join vanilla using (study, variant, pair);
+
+create view training_curve as
+select study, variant, model, step, loss, learning_rate, validation_loss
+from training semi join current_run using (study, run);
 
 create view leaderboard as ${leaderboardQuery(leaderboardGroups)};`
 
@@ -153,16 +171,24 @@ create view leaderboard as ${leaderboardQuery(leaderboardGroups)};`
 const comments = `
 comment on table study_run is 'Runs of studies; the views show, of each study, the run that started last';
 comment on table model is 'Checkpoints';
-comment on column model.source is 'Where it was pulled from, hf:owner/name@commit; NULL for a folder';
+comment on column model.source is 'Where it was pulled from, hf:owner/name@commit, and the task it was fine-tuned on by a study; NULL for a folder';
 comment on table alignment is 'Alignments of B to A, with what the equivalence gate measured';
 comment on column alignment.symmetry is 'kept: the method keeps the function of B; broken: it changes it on purpose';
 comment on column alignment.max_abs_logit_difference is 'max |logits(aligned B) - logits(B)| on the probe batch';
+comment on column alignment.seconds is 'Of all steps that lead from the models and the text to the alignment, shared with others or not';
+comment on column alignment.tokens is 'Tokens, or images, of which features were matched, and those that were learned from, as often as they were read; NULL where weights are all';
 comment on table correlation is 'Mean of the diagonal of the feature correlation before (identity) and after alignment';
 comment on table curve_point is 'Losses between A and aligned B: theta = lam A + (1 - lam) B';
 comment on column curve_point.lam is 'lambda: 1 is A, 0 is B (aligned B where the symmetry is broken)';
-comment on column curve_point.loss is 'Mean of -ln p over the masked positions';
-comment on column curve_point.perplexity is 'exp(loss): pseudo-perplexity';
+comment on column curve_point.loss is 'Mean of -ln p over the predictions: masked positions, tokens, texts or images; of a regression the mean squared error';
+comment on column curve_point.perplexity is 'exp(loss): pseudo-perplexity; of a regression it means nothing';
 comment on table score is 'Task metrics between A and aligned B';
+comment on table training is 'Curves of the trainings of models';
+comment on column training.key is 'Of the training''s node: artifact.key';
+comment on column training.step is 'Updates of the weights made by then';
+comment on column training.loss is 'Mean of the steps'' losses since the point before';
+comment on column training.learning_rate is 'Of the last of these steps';
+comment on column training.validation_loss is 'On data that is not trained on; NULL where it was not taken';
 comment on table artifact is 'Lineage: which operation made which content from which inputs';
 
 comment on view current_run is 'The run of each study that started last';
@@ -177,6 +203,9 @@ comment on column barrier.loss_b is 'The curve''s own loss at lam = 0: B, or ali
 comment on column barrier.points is 'How many lam were evaluated';
 comment on column barrier.lam_max is 'The lam of the largest loss; the smallest of them on a tie';
 comment on column barrier.difference_to_vanilla is 'barrier minus the barrier of vanilla on the same pair, study and variant';
+comment on view training_curve is 'Curves of the trainings of the current runs';
+comment on column training_curve.loss is 'Mean of the steps'' losses since the point before';
+comment on column training_curve.validation_loss is 'On data that is not trained on; NULL where it was not taken';
 comment on view leaderboard is 'One row per study, variant and method: means over the pairs that have a barrier';
 comment on column leaderboard.pairs is 'Pairs that have a barrier';
 comment on column leaderboard.models is 'Different models (seeds) in those pairs';
@@ -190,12 +219,24 @@ comment on column leaderboard.difference_to_vanilla is 'Mean of barrier - barrie
 comment on column leaderboard.difference_low is 'Lower end of the 95 % interval of difference_to_vanilla by jackknife over seeds';
 comment on column leaderboard.difference_high is 'Upper end of the 95 % interval of difference_to_vanilla by jackknife over seeds';
 comment on column leaderboard.symmetry is 'broken when the method breaks the symmetry on any pair, else kept; NULL when not recorded';
-comment on column leaderboard.max_abs_logit_difference is 'The largest over pairs';`
+comment on column leaderboard.max_abs_logit_difference is 'The largest over pairs';
+comment on column leaderboard.tokens is 'Mean over pairs of alignment.tokens: the data that aligning a pair takes; NULL where it takes none';
+comment on column leaderboard.seconds is 'Mean over pairs of alignment.seconds: what aligning a pair takes, from the models and the text on';`
 
 /** Create every table, view, macro and comment in an empty database, and fill in what is published. Runs in the caller's transaction. */
 export async function createSchema(connection: DuckDBConnection): Promise<void> {
   await connection.run(
-    [tables, publishedTable, studentTMacro, views, publishedViews, comments, publishedComments].join('\n'),
+    [
+      tables,
+      publishedTable,
+      studentTMacro,
+      views,
+      curveShapeViews,
+      publishedViews,
+      comments,
+      curveShapeComments,
+      publishedComments,
+    ].join('\n'),
   )
   await insertPublished(connection)
   await connection.run('insert into schema_version values ($1)', [schemaVersion])

@@ -250,6 +250,34 @@ describe('leaderboard', () => {
     expect((await leaderboard(results, { study: 'rerun' }))[0]).toMatchObject({ barrier: 8, symmetry: 'kept' })
   })
 
+  it('says what aligning a pair takes, in data and time: the means over pairs', async () => {
+    const costs = [
+      { pair: ['A', 'B'], learned: { tokens: 100, seconds: 3 }, weights: { tokens: null, seconds: 1 } },
+      { pair: ['A', 'C'], learned: { tokens: 300, seconds: 4 }, weights: { tokens: null, seconds: 2 } },
+    ] as const
+    for (const { pair, ...methods } of costs) {
+      for (const [method, cost] of Object.entries(methods)) {
+        const where = place('costs', method, pair[0], pair[1])
+        await results.ingest({
+          studyRuns: [studyRun({ study: 'costs' })],
+          alignments: [alignmentRow({ ...where, ...cost })],
+          curvePoints: curve(
+            [
+              [0, 1],
+              [1, 1],
+            ],
+            where,
+          ),
+        })
+      }
+    }
+    const board = await leaderboard(results, { study: 'costs' })
+    expect(board.map(({ method, tokens, seconds }) => [method, tokens, seconds]).sort()).toEqual([
+      ['learned', 200, 3.5],
+      ['weights', null, 1.5],
+    ])
+  })
+
   it('defines the three barriers on unequal endpoints', async () => {
     const where = place('definitions', 'ffn', 'A', 'B')
     const points = curve(

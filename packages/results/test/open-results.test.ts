@@ -80,6 +80,29 @@ describe('openResults', () => {
       await results.close()
     }))
 
+  it('shows the curves of the trainings of the run that started last', () =>
+    inTemporaryFolder(async (folder) => {
+      const results = await openResults(join(folder, 'results.duckdb'))
+      const [point] = oneOfEach.trainings
+      for (const [run, startedAt, loss] of [
+        ['run-2', '2026-02-01T12:00:00.000Z', 5],
+        ['run-1', '2026-01-01T12:00:00.000Z', 6],
+      ] as const) {
+        await results.ingest({
+          studyRuns: [studyRun({ run, startedAt })],
+          trainings: [
+            { ...point!, run, loss },
+            { ...point!, run, step: 100, loss: loss - 1, validationLoss: 4.5 },
+          ],
+        })
+      }
+      expect(await results.query('select step, loss, validation_loss from training_curve order by step')).toEqual([
+        { step: 50, loss: 5, validation_loss: null },
+        { step: 100, loss: 4, validation_loss: 4.5 },
+      ])
+      await results.close()
+    }))
+
   it('inserts nothing of a bundle that fails', () =>
     inTemporaryFolder(async (folder) => {
       const results = await openResults(join(folder, 'results.duckdb'))
@@ -147,7 +170,7 @@ describe('openResults', () => {
       await results.close()
       await expect(openResults(old)).rejects.toThrow(
         new UserError(
-          `${old} has schema version 99, expected version 3: delete the file, and the next run rebuilds it from the cache`,
+          `${old} has schema version 99, expected version 4: delete the file, and the next run rebuilds it from the cache`,
         ),
       )
     }))

@@ -57,7 +57,7 @@ describe('published', () => {
         ['ffn+attention/monotonic', 4.13, 0.2],
         [identity, 4.31, 0.21],
       ])
-      expect(await published(results, 'glue')).toEqual([])
+      expect(await published(results, 'tasks')).toEqual([])
       expect(await published(results)).toHaveLength(9)
     }))
 

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { UserError } from '@isthmus/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openResults, querySandboxed, ResultsInUseError } from '../src/index.ts'
+import { refusedStatements } from './hostile-statements.ts'
 import { oneOfEach } from './sample-rows.ts'
 
 let folder: string
@@ -52,53 +53,10 @@ describe('querySandboxed', () => {
     expect((await querySandboxed(path, 'with x as (from curve) select count(*) from x')).rows).toEqual([[3]])
   })
 
-  it.each([
-    `copy curve_point to '$/out.csv'`,
-    `copy (select 1) to '$/out.csv'`,
-    `copy model from '$/secret.csv'`,
-    `export database '$/out'`,
-    `import database '$'`,
-    `attach '$/other.duckdb'`,
-    `attach ':memory:' as m`,
-    'install httpfs',
-    'load httpfs',
-    'load parquet',
-    `select * from read_csv('$/secret.csv')`,
-    `select * from read_csv('/etc/passwd')`,
-    `select * from read_text('$/secret.csv')`,
-    `select * from read_blob('$/secret.csv')`,
-    `select * from '$/secret.csv'`,
-    `select * from sniff_csv('$/secret.csv')`,
-    `select * from glob('$/*')`,
-    `select * from query('select * from read_text(''$/secret.csv'')')`,
-    `explain analyze select * from read_text('$/secret.csv')`,
-    'explain analyze delete from curve_point',
-    `set memory_limit = '10GB'`,
-    'set enable_external_access = true',
-    'reset lock_configuration',
-    `pragma memory_limit = '10GB'`,
-    '/* */ -- x\n pragma database_list',
-    'create table t (a integer)',
-    'create temp table t as select 1',
-    'create macro f(x) as x',
-    'create secret s (type s3)',
-    'delete from curve_point',
-    'insert into model select * from model',
-    `update model set name = 'x'`,
-    'drop view leaderboard',
-    'checkpoint',
-    'begin',
-    'prepare p as select 1',
-    'call pragma_version()',
-    'select 1; select 2',
-    'select 1) limit 1; drop view leaderboard; from (select 1',
-  ])('refuses %s', async (template) => {
+  it.each(refusedStatements)('refuses %s', async (template) => {
     const before = await readFile(path)
     const refused = querySandboxed(path, template.replaceAll('$', folder))
     await expect(refused).rejects.toThrow(UserError)
-    await expect(refused).rejects.toThrow(
-      /must be (a|one) SELECT statement|file system operations are disabled|Parser Error|in read-only mode|Cannot access directory/,
-    )
     expect((await readdir(folder)).sort()).toEqual(['results.duckdb', 'secret.csv'])
     expect((await readFile(path)).equals(before)).toBe(true)
   })

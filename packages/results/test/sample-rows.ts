@@ -102,5 +102,11 @@ export const oneOfEach: Required<ResultRows> = {
       value: 0.8,
     }))(curvePoint({ lam: 0.5 })),
   ],
+  trainings: [
+    {
+      ...{ study: 'heads', run: 'run-1', variant: '', model: 'seed-1', key: 'k2', step: 50 },
+      ...{ loss: 6.5, learningRate: 1e-3, validationLoss: null },
+    },
+  ],
   artifacts: [{ digest: 'd0', operation: 'evaluation.curve', key: 'k1', inputs: { a: 'm1' }, seconds: null }],
 }

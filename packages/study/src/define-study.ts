@@ -1,3 +1,4 @@
+import type { FamilySettings } from './family-settings.ts'
 import type { StudySettings } from './settings.ts'
 
 /** Values to try for one setting: the study runs once for each, and for each combination where several are swept. */
@@ -33,6 +34,34 @@ export interface StudyDefinition extends Sweepable<StudySettings> {
  */
 export function defineStudy(definition: StudyDefinition): StudyDefinition {
   return definition
+}
+
+/** Settings of which any may be left out: its default is taken. */
+export type Partially<Settings> = {
+  readonly [Name in keyof Settings]?: Settings[Name] extends Readonly<Record<string, unknown>>
+    ? Partially<Settings[Name]>
+    : Settings[Name]
+}
+
+/** What the `study.ts` of a family exports: models that are to be trained, which studies then compare. */
+export interface FamilyDefinition extends Partially<FamilySettings> {
+  readonly kind: 'family'
+  /** The name under which its results are found; that of its folder. */
+  readonly name: string
+  /** One line: what is trained, on what. */
+  readonly title: string
+}
+
+/** Define a family of models that differ in their seed, by the recipe that they are trained by.
+ *
+ *      export default defineFamily({
+ *        name: 'wide-family',
+ *        title: 'Four BERTs of twice the width',
+ *        architecture: { hiddenSize: 256, intermediateSize: 1024 },
+ *      })
+ */
+export function defineFamily(definition: Omit<FamilyDefinition, 'kind'>): FamilyDefinition {
+  return { kind: 'family', ...definition }
 }
 
 /** Several studies that are run, and reported, as one: what they share is computed once. */

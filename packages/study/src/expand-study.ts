@@ -3,6 +3,9 @@ import type { z } from 'zod'
 import type { StudyDefinition, Sweep } from './define-study.ts'
 import { type StudySettings, studySettings } from './settings.ts'
 
+/** A schema of settings, of which each has a default. */
+export type SettingsSchema<Settings> = z.ZodType<Settings>
+
 /** One point of a study's grid. */
 export interface StudyVariant {
   /** The swept settings and their values, `alignment.fraction=0.1`; empty where nothing is swept. */
@@ -24,12 +27,8 @@ export interface ExpandedStudy {
  *  @throws {UserError} naming the setting that is unknown, has a wrong value, or contradicts another.
  */
 export function expandStudy(definition: StudyDefinition, where: string): ExpandedStudy {
-  const { name, title, figures: _, ...rest } = definition as StudyDefinition & Readonly<Record<string, unknown>>
-  for (const [field, value] of Object.entries({ name, title })) {
-    if (typeof value !== 'string' || value === '') {
-      throw new UserError(`${where}: ${field} must be a text, found ${JSON.stringify(value)}`)
-    }
-  }
+  const { figures: _, ...named } = definition
+  const { name, title, settings: rest } = namedSettings(named, where)
   const sweeps = findSweeps(rest, [])
   for (const { path, values } of sweeps) {
     if (values.length === 0) throw new UserError(`${where}: ${path.join('.')} is swept over no values`)
@@ -37,20 +36,39 @@ export function expandStudy(definition: StudyDefinition, where: string): Expande
   const variants = grid(sweeps).map((swept): StudyVariant => {
     const settings = Object.entries(swept).reduce(
       (object, [path, value]) => setPath(object, path.split('.'), value),
-      rest as Readonly<Record<string, unknown>>,
+      rest,
     )
     const label = Object.entries(swept).map(([path, value]) => `${path}=${display(value)}`)
-    return { name: label.join(', '), swept, settings: parseSettings(settings, where) }
+    return { name: label.join(', '), swept, settings: parseStudySettings(settings, where) }
   })
   return { name, title, variants }
 }
 
-/** Replace settings of a study, as `--set alignment.fraction=0.5` does.
+/** Take the name and the title of a definition off its settings.
+ *
+ *  @throws {UserError} when either is missing.
+ */
+export function namedSettings(
+  { name, title, ...settings }: { readonly name: string; readonly title: string },
+  where: string,
+): { readonly name: string; readonly title: string; readonly settings: Readonly<Record<string, unknown>> } {
+  for (const [field, value] of Object.entries({ name, title })) {
+    if (typeof value !== 'string' || value === '') {
+      throw new UserError(`${where}: ${field} must be a text, found ${JSON.stringify(value)}`)
+    }
+  }
+  return { name, title, settings }
+}
+
+/** Replace settings of a study or a family, as `--set alignment.fraction=0.5` does.
  *
  *  @param assignments Texts `path=value`. A value is JSON, a range `1..4`, a list `a,b`, `sweep(…)` of these, or text.
  *  @throws {UserError} naming the assignment that cannot be read.
  */
-export function overrideSettings(definition: StudyDefinition, assignments: readonly string[]): StudyDefinition {
+export function overrideSettings<Definition extends object>(
+  definition: Definition,
+  assignments: readonly string[],
+): Definition {
   return assignments.reduce((study, assignment) => {
     const equals = assignment.indexOf('=')
     const path = assignment.slice(0, equals).trim()
@@ -61,12 +79,28 @@ export function overrideSettings(definition: StudyDefinition, assignments: reado
   }, definition)
 }
 
-function parseSettings(settings: unknown, where: string): StudySettings {
-  const parsed = studySettings.safeParse(settings)
-  if (!parsed.success) throw new UserError(`${where}: ${describeIssue(parsed.error.issues[0]!, settings)}`)
-  const { seeds, pairs } = parsed.data
+/** Fill in the defaults of settings, by their schema.
+ *
+ *  @param where What to call their file.
+ *  @throws {UserError} naming the setting that is unknown or has a wrong value.
+ */
+export function parseSettings<Settings>(schema: SettingsSchema<Settings>, settings: unknown, where: string): Settings {
+  const parsed = schema.safeParse(settings)
+  if (parsed.success) return parsed.data
+  const defaults = schema.parse({}) as Readonly<Record<string, unknown>>
+  throw new UserError(`${where}: ${describeIssue(parsed.error.issues[0]!, settings, defaults)}`)
+}
+
+/** @throws {UserError} when a seed is there twice. */
+export function assertDistinctSeeds(seeds: readonly number[], where: string): void {
   const repeated = seeds.find((seed, index) => seeds.indexOf(seed) !== index)
   if (repeated !== undefined) throw new UserError(`${where}: seeds names ${repeated} twice`)
+}
+
+function parseStudySettings(settings: unknown, where: string): StudySettings {
+  const parsed = parseSettings(studySettings, settings, where)
+  const { seeds, pairs } = parsed
+  assertDistinctSeeds(seeds, where)
   if (pairs === 'all' && seeds.length < 2) {
     throw new UserError(`${where}: seeds has ${seeds.length} seed, and pairs of different seeds need at least 2`)
   }
@@ -77,26 +111,35 @@ function parseSettings(settings: unknown, where: string): StudySettings {
       throw new UserError(`${where}: pairs names seed ${unknown}, which is not among seeds ${seeds.join(', ')}`)
     }
   }
-  return parsed.data
+  return parsed
 }
 
-function describeIssue(issue: z.core.$ZodIssue, settings: unknown): string {
+function describeIssue(
+  issue: z.core.$ZodIssue,
+  settings: unknown,
+  defaults: Readonly<Record<string, unknown>>,
+): string {
   const path = issue.path.join('.')
   if (issue.code === 'unrecognized_keys') {
     const [key] = issue.keys
-    const known = knownKeys(issue.path as string[])
+    const known = knownKeys(issue.path, defaults)
     return `there is no setting '${[...issue.path, key].join('.')}'; the settings ${path === '' ? '' : `of ${path} `}are ${known.join(', ')}`
   }
   const found = issue.path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown>)?.[key], settings)
   return `${path} is ${display(found)}: ${issue.message}`
 }
 
-function knownKeys(path: readonly string[]): string[] {
-  const defaults = studySettings.parse({}) as Record<string, unknown>
-  return Object.keys(path.reduce<unknown>((value, key) => (value as Record<string, unknown>)[key], defaults) as object)
+/** The keys at a path of the settings; of a list's items, those of the first item of its default. */
+function knownKeys(path: readonly PropertyKey[], defaults: Readonly<Record<string, unknown>>): string[] {
+  const at = path.reduce<unknown>(
+    (value, key) => (value as Record<PropertyKey, unknown>)[Array.isArray(value) ? 0 : key],
+    defaults,
+  )
+  return Object.keys(at as object)
 }
 
-function findSweeps(
+/** The sweeps among settings, by the path of what they sweep. */
+export function findSweeps(
   value: unknown,
   path: readonly string[],
 ): { path: readonly string[]; values: readonly unknown[] }[] {

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { Checkpoint, checkpointFiles, tokenizerFiles } from '@isthmus/checkpoint'
 import { assertSameVocabulary, openTokenizer, readImagePreprocessing } from '@isthmus/corpus'
-import { type Cache, openSource, type Source } from '@isthmus/dataflow'
+import { type Cache, type NodeInput, openSource, type Source } from '@isthmus/dataflow'
 import { assertMergeable, type OpenedModel } from '@isthmus/merging'
 import { type Graph, graphOf, maxPositions, readsImages } from '@isthmus/model'
 import { UserError } from '@isthmus/tensor'
@@ -10,8 +10,11 @@ import { UserError } from '@isthmus/tensor'
 export interface StudyModel {
   /** The name of its folder, e.g. `seed-1`, or of its repository on the hub, e.g. `multiberts-seed_1`. */
   readonly name: string
+  /** Its folder; of a model that the study makes, that of the model that it starts from. */
   readonly directory: string
-  /** Where it was pulled from, pinned to a commit, `hf:owner/name@commit`; null for a folder of the user. */
+  /** Where it was pulled from, pinned to a commit, `hf:owner/name@commit`; null for a folder of the user. A model that the
+   *  study makes has what it is made by, `fine-tuned on mrpc`, after that.
+   */
   readonly source: string | null
   readonly config: Readonly<Record<string, unknown>>
   /** The longest sequence that the model takes. */
@@ -20,11 +23,17 @@ export interface StudyModel {
   readonly dtype: string
   /** Where tokens become losses: no padding. */
   readonly graph: Graph
+  /** The files of a folder, or the node that makes them. */
+  readonly checkpoint: NodeInput<{ kind: 'checkpoint' }>
+  /** What prepares its inputs: of a model of images, their preprocessing. */
+  readonly tokenizer: Source<{ kind: 'tokenizer' }>
+}
+
+/** A model whose files are there. */
+export interface FolderModel extends StudyModel {
   /** The headers of its weights; the files are closed. */
   readonly stored: OpenedModel['checkpoint']
   readonly checkpoint: Source<{ kind: 'checkpoint' }>
-  /** What prepares its inputs: of a model of images, their preprocessing. */
-  readonly tokenizer: Source<{ kind: 'tokenizer' }>
 }
 
 /** Where a model of a study is. */
@@ -36,8 +45,8 @@ export interface ModelPlace extends Pick<StudyModel, 'name' | 'directory' | 'sou
  *  @param places Folders, each with its name where that is not the model's.
  *  @throws {UserError} when a folder is no checkpoint, or when two differ in architecture, shapes or vocabulary.
  */
-export async function openModels(cache: Cache, places: readonly (string | ModelPlace)[]): Promise<StudyModel[]> {
-  const models: StudyModel[] = []
+export async function openModels(cache: Cache, places: readonly (string | ModelPlace)[]): Promise<FolderModel[]> {
+  const models: FolderModel[] = []
   for (const place of places) {
     const model = await openStudyModel(cache, typeof place === 'string' ? folderPlace(place) : place)
     await assertCompatible(models[0] ?? model, model)
@@ -50,7 +59,7 @@ function folderPlace(directory: string): ModelPlace {
   return { name: directory.split(/[/\\]/).findLast((part) => part !== '')!, directory, source: null }
 }
 
-async function openStudyModel(cache: Cache, { name, directory, source }: ModelPlace): Promise<StudyModel> {
+async function openStudyModel(cache: Cache, { name, directory, source }: ModelPlace): Promise<FolderModel> {
   const label = source ?? directory
   const files = Object.entries(await checkpointFiles(directory))
   const weights = files.filter(([name]) => !tokenizerFiles.includes(name))
@@ -71,7 +80,7 @@ async function openStudyModel(cache: Cache, { name, directory, source }: ModelPl
   }
 }
 
-async function assertCompatible(reference: StudyModel, model: StudyModel): Promise<void> {
+async function assertCompatible(reference: FolderModel, model: FolderModel): Promise<void> {
   assertMergeable(
     { checkpoint: reference.stored, graph: reference.graph },
     { checkpoint: model.stored, graph: model.graph },
@@ -81,7 +90,7 @@ async function assertCompatible(reference: StudyModel, model: StudyModel): Promi
   else assertSameVocabulary(await openTokenizer(reference.directory), await openTokenizer(model.directory))
 }
 
-async function assertSamePreprocessing(reference: StudyModel, model: StudyModel): Promise<void> {
+async function assertSamePreprocessing(reference: FolderModel, model: FolderModel): Promise<void> {
   const [a, b] = await Promise.all(
     [reference, model].map(async ({ tokenizer }) =>
       JSON.stringify(await readImagePreprocessing(tokenizer.files['preprocessor_config.json']?.path)),

@@ -19,6 +19,7 @@ import { capture } from './operations/capture.ts'
 import { correlate, correlateStreamed } from './operations/correlate.ts'
 import { sampleRows } from './operations/model-features.ts'
 import { planImages } from './plan-images.ts'
+import { planLearnedAlignment } from './plan-learned-alignment.ts'
 import type { StudySettings } from './settings.ts'
 
 /** What planning needs of the world. */
@@ -33,7 +34,7 @@ export interface PlanContext {
 /** The settings that alignments depend on. */
 export type AlignmentSettings = Pick<
   StudySettings,
-  'books' | 'images' | 'alignment' | 'transport' | 'capture' | 'engine'
+  'books' | 'images' | 'alignment' | 'transport' | 'learned' | 'capture' | 'engine'
 >
 
 /** Tokens, or images, on which features are matched, and how many rows of features they give. */
@@ -48,21 +49,25 @@ export class AlignmentPlanner {
   readonly #models: readonly StudyModel[]
   readonly #methods: readonly AlignmentMethod[]
   readonly #context: PlanContext
+  readonly #task: Node<AlignmentSampleValue> | null
   #sample: Promise<AlignmentSample> | null = null
 
   /** @param models Models of one vocabulary, among which pairs will be aligned.
    *  @param methods All methods by which they will be: what several of them look at is computed together.
+   *  @param task The texts of a task on which features are matched instead of books or images.
    */
   constructor(
     settings: AlignmentSettings,
     models: readonly StudyModel[],
     methods: readonly AlignmentMethod[],
     context: PlanContext,
+    task: Node<AlignmentSampleValue> | null = null,
   ) {
     this.#settings = settings
     this.#models = models
     this.#methods = methods
     this.#context = context
+    this.#task = task
   }
 
   /** The alignment of B to A by a method. The text, or the images, are sampled the first time that a method needs it.
@@ -74,6 +79,10 @@ export class AlignmentPlanner {
     if (groups.length > 0) this.#sample ??= this.#takeSample()
     const correlations = groups.length === 0 ? [] : this.#correlations(a, b, groups, (await this.#sample)!)
     const options = { label: `align ${a.name} and ${b.name} by ${method.name}` }
+    if (method.learnedFrom !== null) {
+      const start = await this.align(a, b, method.learnedFrom)
+      return planLearnedAlignment({ a, b, method, start, correlations }, this.#settings, this.#context, options)
+    }
     if (!needsWeights(method)) {
       return alignModels.node({ model: b.checkpoint, correlations }, { method: method.name }, options)
     }
@@ -94,9 +103,11 @@ export class AlignmentPlanner {
     const [model] = this.#models as readonly [StudyModel]
     const { fraction, seed } = alignment
     const label = 'decode the images to align on'
-    const node = readsImages(model.graph)
-      ? await planImages({ folder, split: 'train', fraction, seed, count: null, label }, model, this.#context)
-      : await this.#planTokens()
+    const node =
+      this.#task ??
+      (readsImages(model.graph)
+        ? await planImages({ folder, split: 'train', fraction, seed, count: null, label }, model, this.#context)
+        : await this.#planTokens())
     return { node, rows: sampleRows(await this.#context.compute(node), model.graph) }
   }
 

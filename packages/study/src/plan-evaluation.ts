@@ -33,8 +33,8 @@ export async function planEvaluation(
     }
     case 'textClassification':
       throw new UserError(
-        `${model.name} classifies texts, and there are no labelled texts here to take its loss on; ` +
-          'choose models with a language model head, or merge with isthmus merge',
+        `${model.name} classifies texts, and there are no labelled texts to take its loss on; set task to the folder of ` +
+          'its task, or choose models with a language model head',
       )
     case null:
       throw new UserError(

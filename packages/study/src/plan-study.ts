@@ -1,14 +1,15 @@
 import { type AlignmentMethod, alignmentMethod, decoderOf } from '@isthmus/alignment'
-import type { Node } from '@isthmus/dataflow'
+import type { Node, NodeInput } from '@isthmus/dataflow'
 import { engineIdentity } from './engines.ts'
+import { type Evaluation, LossEvaluation, TaskEvaluation } from './evaluation.ts'
 import type { ExpandedStudy, StudyVariant } from './expand-study.ts'
 import { type FamilyContext, locateFamily } from './locate-family.ts'
 import { openModels, type StudyModel } from './open-models.ts'
-import type { AlignmentValue, EvaluationSetValue, GateValue, LossValue } from './operations/artifacts.ts'
+import type { AlignmentValue, GateValue, LossValue, TaskEvaluationValue } from './operations/artifacts.ts'
 import { gate } from './operations/gate.ts'
-import { interpolatedLoss, modelLoss } from './operations/losses.ts'
 import { AlignmentPlanner, type PlanContext } from './plan-alignment.ts'
 import { planEvaluation } from './plan-evaluation.ts'
+import { modelsOnTask, planTask } from './plan-task.ts'
 import type { StudySettings } from './settings.ts'
 
 /** What planning a study needs of the world. */
@@ -22,7 +23,15 @@ export interface PlannedCurve {
   readonly method: AlignmentMethod
   readonly alignment: Node<AlignmentValue>
   readonly gate: Node<GateValue>
-  readonly points: readonly { readonly lambda: number; readonly node: Node<LossValue> }[]
+  /** The id of the task that it is on; null where losses are taken on a text or on images. */
+  readonly task: string | null
+  readonly points: readonly PlannedPoint[]
+}
+
+/** A point of a curve; on a task it has scores beside the loss. */
+export interface PlannedPoint {
+  readonly lambda: number
+  readonly node: Node<LossValue | TaskEvaluationValue>
 }
 
 /** A study as a graph of operations. */
@@ -46,11 +55,16 @@ export async function planStudy(study: ExpandedStudy, context: StudyContext): Pr
   const curves: PlannedCurve[] = []
   for (const variant of study.variants) {
     const planner = await VariantPlanner.open(variant, context)
-    for (const model of planner.models) models.set(model.checkpoint.artifact.digest, model)
+    for (const model of planner.models) models.set(identityOf(model.checkpoint), model)
     curves.push(...(await planner.curves()))
   }
   const targets = curves.flatMap((curve) => [curve.alignment, curve.gate, ...curve.points.map(({ node }) => node)])
   return { study, models: [...models.values()], curves, targets }
+}
+
+/** Equal for equal files, and for equal nodes. */
+function identityOf(input: NodeInput): string {
+  return input.kind === 'source' ? input.artifact.digest : input.identity
 }
 
 /** The values of λ that a setting stands for. */
@@ -64,29 +78,35 @@ class VariantPlanner {
   readonly #variant: StudyVariant
   readonly #methods: readonly AlignmentMethod[]
   readonly #alignment: AlignmentPlanner
-  readonly #blocks: Node<EvaluationSetValue>
+  readonly #evaluation: Evaluation
 
   private constructor(
     variant: StudyVariant,
     models: readonly StudyModel[],
     methods: readonly AlignmentMethod[],
     alignment: AlignmentPlanner,
-    blocks: Node<EvaluationSetValue>,
+    evaluation: Evaluation,
   ) {
     this.#variant = variant
     this.models = models
     this.#methods = methods
     this.#alignment = alignment
-    this.#blocks = blocks
+    this.#evaluation = evaluation
   }
 
   static async open(variant: StudyVariant, context: StudyContext): Promise<VariantPlanner> {
     const { settings } = variant
-    const models = await openModels(context.cache, await locateFamily(settings.family, settings.seeds, context))
-    const blocks = await planEvaluation(settings, models[0]!, context)
+    const found = await openModels(context.cache, await locateFamily(settings.family, settings.seeds, context))
+    const task = await planTask(settings, found, context)
+    const models = task === null ? found : modelsOnTask(found, task, settings)
+    const engine = engineIdentity(settings.engine)
+    const evaluation =
+      task === null
+        ? new LossEvaluation(await planEvaluation(settings, models[0]!, context), engine)
+        : new TaskEvaluation(task, engine)
     const methods = settings.methods.map(alignmentMethod)
-    const alignment = new AlignmentPlanner(settings, models, methods, context)
-    return new VariantPlanner(variant, models, methods, alignment, blocks)
+    const alignment = new AlignmentPlanner(settings, models, methods, context, task?.sample ?? null)
+    return new VariantPlanner(variant, models, methods, alignment, evaluation)
   }
 
   async curves(): Promise<PlannedCurve[]> {
@@ -117,7 +137,7 @@ class VariantPlanner {
       lambda,
       node: this.#point(a, b, method, alignment, gateNode, lambda),
     }))
-    return { variant: this.#variant, a, b, method, alignment, gate: gateNode, points }
+    return { variant: this.#variant, a, b, method, alignment, gate: gateNode, task: this.#evaluation.task, points }
   }
 
   #point(
@@ -127,16 +147,12 @@ class VariantPlanner {
     alignment: Node<AlignmentValue>,
     gateNode: Node<GateValue>,
     lambda: number,
-  ): Node<LossValue> {
-    const engine = engineIdentity(this.#variant.settings.engine)
-    const blocks = this.#blocks
+  ): PlannedPoint['node'] {
     const endpoint = lambda === 1 ? a : lambda === 0 && method.symmetry === 'kept' ? b : null
-    if (endpoint !== null) {
-      return modelLoss.node({ model: endpoint.checkpoint, blocks }, { engine }, { label: `loss of ${endpoint.name}` })
-    }
-    return interpolatedLoss.node(
-      { a: a.checkpoint, b: b.checkpoint, alignment, blocks },
-      { lambda, decoder: decoderOf(method.space), engine },
+    if (endpoint !== null) return this.#evaluation.model(endpoint)
+    return this.#evaluation.interpolated(
+      { a, b, alignment },
+      { lambda, decoder: decoderOf(method.space) },
       { label: `loss of ${a.name} and ${b.name} by ${method.name} at λ = ${lambda}`, after: [gateNode] },
     )
   }

@@ -1,7 +1,7 @@
-import { type Digest, type Executor, type RunEvent, type RunResult, run } from '@isthmus/dataflow'
+import { type Digest, type Executor, type Node, type RunEvent, type RunResult, run } from '@isthmus/dataflow'
 import type { ResultRows } from '@isthmus/results'
 import type { ExpandedStudy } from './expand-study.ts'
-import { countForwardPasses, type ForwardPasses } from './forward-passes.ts'
+import { countForwardPasses, type ForwardPasses, nodesOf } from './forward-passes.ts'
 import type { PlanContext } from './plan-alignment.ts'
 import { planStudy, type StudyContext, type StudyPlan } from './plan-study.ts'
 import { type FinishedNode, studyRows } from './study-rows.ts'
@@ -12,6 +12,8 @@ export interface RunStudiesOptions extends Pick<StudyContext, 'cache' | 'pull'> 
   readonly version: string
   readonly signal?: AbortSignal
   readonly onEvent?: (event: RunEvent) => void
+  /** Under which what is computed or used stays in the cache until it is let go; null or left out: under none. */
+  readonly tag?: string | null
 }
 
 /** A study, and how the paths of its settings become paths of this machine. */
@@ -54,8 +56,23 @@ export async function runStudies(studies: readonly PlacedStudy[], options: RunSt
     },
   )
   const finishedAt = new Date().toISOString()
+  for (const { study, targets } of plans) await recordUse(study.name, targets, { ...options, finished })
   const rows = plans.map((plan) => studyRows({ plan, result, finished, startedAt, finishedAt, version }))
   return { plans, result, rows: joinRows(rows), forwardPasses: countForwardPasses(plans) }
+}
+
+/** Remember in the cache what a study has used, so that garbage is told from it. */
+export async function recordUse(
+  name: string,
+  targets: readonly Node[],
+  {
+    cache,
+    tag = null,
+    finished,
+  }: Pick<RunStudiesOptions, 'cache' | 'tag'> & { readonly finished: ReadonlyMap<Digest, FinishedNode> },
+): Promise<void> {
+  const keys = nodesOf(targets).flatMap(({ identity }) => finished.get(identity)?.key ?? [])
+  await cache.uses.record({ name, tag, at: new Date().toISOString(), keys })
 }
 
 /** Rows have keys, so what several studies share may be recorded by each. */
@@ -67,6 +84,8 @@ function joinRows(rows: readonly ResultRows[]): ResultRows {
     alignments: join(({ alignments }) => alignments),
     correlations: join(({ correlations }) => correlations),
     curvePoints: join(({ curvePoints }) => curvePoints),
+    scores: join(({ scores }) => scores),
+    trainings: join(({ trainings }) => trainings),
     artifacts: join(({ artifacts }) => artifacts),
   }
 }

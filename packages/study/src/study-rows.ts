@@ -7,11 +7,15 @@ import type {
   CurvePointRow,
   ModelRow,
   ResultRows,
+  ScoreRow,
   StudyRunRow,
+  TrainingRow,
 } from '@isthmus/results'
 import { nodesOf } from './forward-passes.ts'
 import type { StudyModel } from './open-models.ts'
+import { trainedCheckpointArtifact } from './operations/artifacts.ts'
 import type { PlannedCurve, StudyPlan } from './plan-study.ts'
+import { trainingRows } from './training-rows.ts'
 
 /** What a run said of one node when it finished. */
 export interface FinishedNode {
@@ -22,17 +26,29 @@ export interface FinishedNode {
   readonly seconds: number
 }
 
+/** Every finished node of a run by its identity. */
+type Finished = ReadonlyMap<Digest, FinishedNode>
+
 /** A run of a study, by itself or among others, to be recorded. */
 export interface RecordedRun {
   readonly plan: StudyPlan
   /** Of all that ran. */
   readonly result: RunResult
-  /** Every finished node of the run by its identity. */
-  readonly finished: ReadonlyMap<Digest, FinishedNode>
+  readonly finished: Finished
   readonly startedAt: string
   readonly finishedAt: string
   /** The version of isthmus. */
   readonly version: string
+}
+
+/** What is recorded of a run of whatever kind. */
+export interface RunRecord extends Omit<RecordedRun, 'plan'> {
+  readonly plan: {
+    readonly study: {
+      readonly name: string
+      readonly variants: readonly { readonly settings: object }[]
+    }
+  }
 }
 
 /** The rows of the results database that a run of a study stands for, of whatever has finished.
@@ -53,24 +69,31 @@ export function studyRows(recorded: RecordedRun): ResultRows {
   }
   return {
     studyRuns: [studyRunRow(recorded, run, nodes, own)],
-    models: plan.models.map(modelRow),
+    models: plan.models.flatMap((model) => modelRows(model, finished)),
     alignments: curves.map((curve) => alignmentRow(curve, recorded, run)),
     correlations: [...correlations.values()],
     curvePoints: curves.flatMap((curve) => curvePointRows(curve, recorded, run)),
+    scores: curves.flatMap((curve) => scoreRows(curve, recorded, run)),
+    trainings: trainingsOf(recorded, run),
     artifacts: own.map((node) => artifactRow(node, finished)),
   }
 }
 
 /** Digest of a study's resolved settings: runs of the same settings are the same run. */
-function runDigest({ study }: StudyPlan): string {
+export function runDigest({ study }: RunRecord['plan']): string {
   return canonicalDigest({
     name: study.name,
     variants: study.variants.map(({ settings }) => settings),
   } as unknown as Json)
 }
 
-function studyRunRow(
-  { plan, result, startedAt, finishedAt, version }: RecordedRun,
+/** The row of a run.
+ *
+ *  @param nodes All of it.
+ *  @param own Those that have finished.
+ */
+export function studyRunRow(
+  { plan, result, startedAt, finishedAt, version }: RunRecord,
   run: string,
   nodes: readonly Node[],
   own: readonly FinishedNode[],
@@ -92,16 +115,26 @@ function studyRunRow(
   }
 }
 
-function modelRow({ name, checkpoint, graph, dtype, source }: StudyModel): ModelRow {
-  return {
-    digest: checkpoint.artifact.digest,
-    name,
-    architecture: graph.architecture,
-    parameters: graph.parameters.reduce((sum, { shape }) => sum + shape.reduce((product, n) => product * n, 1), 0),
-    dtype,
-    ...graphSizes(graph),
-    source,
-  }
+/** None of a model that is yet to be trained. */
+function modelRows({ name, checkpoint, graph, dtype, source }: StudyModel, finished: Finished): ModelRow[] {
+  const digest = digestOf(checkpoint, finished)
+  if (digest === undefined) return []
+  return [
+    {
+      digest,
+      name,
+      architecture: graph.architecture,
+      parameters: graph.parameters.reduce((sum, { shape }) => sum + shape.reduce((product, n) => product * n, 1), 0),
+      dtype,
+      ...graphSizes(graph),
+      source,
+    },
+  ]
+}
+
+/** The digest of an input; undefined of a node that has not finished. */
+function digestOf(input: NodeInput, finished: Finished): Digest | undefined {
+  return input.kind === 'source' ? input.artifact.digest : finished.get(input.identity)?.digest
 }
 
 function placed({ variant, a, b, method }: PlannedCurve, { plan }: RecordedRun, run: string) {
@@ -118,7 +151,7 @@ function placed({ variant, a, b, method }: PlannedCurve, { plan }: RecordedRun, 
 }
 
 function alignmentRow(curve: PlannedCurve, recorded: RecordedRun, run: string): AlignmentRow {
-  const { key, seconds } = recorded.finished.get(curve.alignment.identity)!
+  const { key } = recorded.finished.get(curve.alignment.identity)!
   const { symmetry, tokens } = recorded.result.artifact(curve.alignment).value
   const { maxAbsLogitDifference } = recorded.result.artifact(curve.gate).value
   return {
@@ -127,9 +160,18 @@ function alignmentRow(curve: PlannedCurve, recorded: RecordedRun, run: string): 
     params: curve.alignment.params as AlignmentRow['params'],
     symmetry,
     maxAbsLogitDifference,
-    seconds,
+    seconds: alignmentSeconds(curve, recorded),
     tokens,
   }
+}
+
+/** What an alignment takes once its models are there: all steps that lead to it, of text too, shared with others or not. */
+function alignmentSeconds({ alignment, a, b }: PlannedCurve, { finished }: RecordedRun): number {
+  const made = [a, b].flatMap(({ checkpoint }) => (checkpoint.kind === 'node' ? [checkpoint] : []))
+  const ofModels = new Set(nodesOf(made).map(({ identity }) => identity))
+  return nodesOf([alignment])
+    .filter(({ identity }) => !ofModels.has(identity))
+    .reduce((sum, { identity }) => sum + finished.get(identity)!.seconds, 0)
 }
 
 function correlationRows(curve: PlannedCurve, { result, finished }: RecordedRun): CorrelationRow[] {
@@ -147,12 +189,46 @@ function curvePointRows(curve: PlannedCurve, recorded: RecordedRun, run: string)
     })
 }
 
-function artifactRow({ node, key, digest, seconds }: FinishedNode, finished: RecordedRun['finished']): ArtifactRow {
-  const digestOf = (input: NodeInput) =>
-    input.kind === 'source' ? input.artifact.digest : finished.get(input.identity)!.digest
+/** The curves of the models that the study makes, by the variants that have them. */
+function trainingsOf({ plan, result, finished }: RecordedRun, run: string): TrainingRow[] {
+  const rows = new Map<string, TrainingRow[]>()
+  for (const { variant, a, b } of plan.curves) {
+    for (const { checkpoint, name } of [a, b]) {
+      const own = checkpoint.kind === 'node' ? finished.get(checkpoint.identity) : undefined
+      if (checkpoint.kind === 'source' || own === undefined) continue
+      const { curve } = trainedCheckpointArtifact.parse(result.artifact(checkpoint).value)
+      const place = { study: plan.study.name, run, variant: variant.name, model: name, key: own.key }
+      rows.set(`${variant.name} ${own.key}`, trainingRows(curve, place))
+    }
+  }
+  return [...rows.values()].flat()
+}
+
+function scoreRows(curve: PlannedCurve, recorded: RecordedRun, run: string): ScoreRow[] {
+  const { task, points } = curve
+  if (task === null) return []
+  return points
+    .filter(({ node }) => recorded.finished.has(node.identity))
+    .flatMap(({ lambda, node }) => {
+      const { value } = recorded.result.artifact(node)
+      const scores = 'scores' in value ? Object.entries(value.scores) : []
+      return scores.map(([metric, score]) => ({
+        ...placed(curve, recorded, run),
+        lam: lambda,
+        task,
+        metric,
+        value: score,
+      }))
+    })
+}
+
+/** The lineage of what a node made. */
+export function artifactRow({ node, key, digest, seconds }: FinishedNode, finished: Finished): ArtifactRow {
   const inputs = Object.entries(node.inputs).map(([name, input]) => [
     name,
-    'kind' in input ? digestOf(input as NodeInput) : (input as readonly NodeInput[]).map(digestOf),
+    'kind' in input
+      ? digestOf(input as NodeInput, finished)!
+      : (input as readonly NodeInput[]).map((one) => digestOf(one, finished)!),
   ])
   return { digest, operation: node.operation.id, key, inputs: Object.fromEntries(inputs), seconds }
 }

@@ -318,8 +318,8 @@ describe('what a study refuses', () => {
     await saveTinyFamily(join(folder, 'text'), 'roberta', { architectures: ['RobertaForSequenceClassification'] })
     await expect(planTiny(tinyStudy('text/roberta'))).rejects.toThrow(
       new UserError(
-        'seed-1 classifies texts, and there are no labelled texts here to take its loss on; choose models with a ' +
-          'language model head, or merge with isthmus merge',
+        'seed-1 classifies texts, and there are no labelled texts to take its loss on; set task to the folder of its ' +
+          'task, or choose models with a language model head',
       ),
     )
     await saveTinyFamily(join(folder, 'bare'), 'vit', { architectures: ['ViTModel'] })

@@ -45,7 +45,7 @@ describe('expandStudy', () => {
     [
       'an unknown setting',
       { alignmnt: {} },
-      "study.ts: there is no setting 'alignmnt'; the settings are family, seeds, pairs, books, wikitext, images, methods, lambdas, alignment, evaluation, transport, capture, engine",
+      "study.ts: there is no setting 'alignmnt'; the settings are family, seeds, pairs, books, wikitext, images, task, methods, lambdas, alignment, evaluation, transport, learned, fineTuning, capture, engine",
     ],
     [
       'an unknown inner setting',

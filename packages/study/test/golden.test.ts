@@ -15,8 +15,9 @@ it('computes with every operation what that version of it has always computed', 
   }
 })
 
-it('covers every operation', () => {
-  expect(new Set(golden.map(({ operation }) => operation))).toEqual(new Set(studyOperations.map(({ id }) => id)))
+it('covers every operation but the one that measures time', () => {
+  const computed = golden.map(({ operation }) => operation)
+  expect(new Set([...computed, 'training.step-seconds'])).toEqual(new Set(studyOperations.map(({ id }) => id)))
 })
 
 /** Equal but for the last digits of numbers, which f32 arithmetic in another order changes. */

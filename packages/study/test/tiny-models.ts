@@ -160,3 +160,37 @@ export async function saveTinyText(folder: string): Promise<void> {
     await writeFile(path, `${text.join('\n')}\n`)
   }
 }
+
+/** Write a task of pairs of sentences that a model can learn, in a folder that is called `name`: classes by the first word,
+ *  or scores from 0 to 5 by the number of words that the sentences share.
+ */
+export async function saveTinyTask(
+  folder: string,
+  name: string,
+  kind: 'classes' | 'scores',
+  rows: { readonly train: number; readonly dev: number } = { train: 16, dev: 12 },
+): Promise<string> {
+  const directory = join(folder, name)
+  const words = ['cat', 'mat', 'dog', 'sat', 'ran', 'hat', 'off', 'let']
+  const row = (i: number) => {
+    const first = [words[i % 8], words[(3 * i + 1) % 8], words[(i >> 1) % 8]]
+    const second = i % 3 === 0 ? first : [words[(5 * i + 2) % 8], words[i % 5]]
+    const shared = first.filter((word) => second.includes(word)).length
+    const label = kind === 'classes' ? ['early', 'late'][Number(i % 8 > 3)] : (shared * 5) / 3
+    return `${first.join(' ')}\t${second.join(' ')}\t${label}`
+  }
+  const table = (from: number, count: number) =>
+    ['one\ttwo\tlabel', ...Array.from({ length: count }, (_, i) => row(from + i)), ''].join('\n')
+  const labels =
+    kind === 'classes'
+      ? { classes: ['early', 'late'], metrics: ['accuracy', 'f1'] }
+      : { range: [0, 5], metrics: ['pearson', 'spearman'] }
+  await mkdir(directory, { recursive: true })
+  await writeFile(join(directory, 'train.tsv'), table(0, rows.train))
+  await writeFile(join(directory, 'dev.tsv'), table(rows.train, rows.dev))
+  await writeFile(
+    join(directory, 'task.json'),
+    JSON.stringify({ sentences: ['one', 'two'], label: 'label', ...labels }),
+  )
+  return directory
+}

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { openModels, type StudyModel } from '@isthmus/study'
+import { type FolderModel, openModels } from '@isthmus/study'
 import { type AlignOptions, alignModels } from '../align-models.ts'
 import { savePermutations } from '../save-permutations.ts'
 import { openSession } from '../session.ts'
@@ -11,7 +11,7 @@ export async function alignCommand(
   options: AlignOptions & { readonly out: string; readonly json?: boolean },
 ): Promise<void> {
   await using session = await openSession()
-  const [a, b] = (await openModels(session.cache, [resolve(folderA), resolve(folderB)])) as [StudyModel, StudyModel]
+  const [a, b] = (await openModels(session.cache, [resolve(folderA), resolve(folderB)])) as [FolderModel, FolderModel]
   const [aligned] = await alignModels(a, [b], options, session)
   const { method, symmetry, maxAbsLogitDifference } = aligned!
   await savePermutations(options.out, a, aligned!)

@@ -53,14 +53,29 @@ export function verifyCommand({ json, repair }: JsonOption & { readonly repair?:
   })
 }
 
+/** The options of `isthmus cache gc`. */
+export interface GcOptions extends JsonOption {
+  readonly olderThan?: string
+  readonly keepStudy: readonly string[]
+  readonly maxSize?: string
+  readonly yes?: boolean
+}
+
 /** `isthmus cache gc`. */
-export function gcCommand(options: JsonOption & { readonly olderThan: string; readonly yes?: boolean }): Promise<void> {
-  const olderThanDays = Number(options.olderThan)
-  if (!(olderThanDays >= 0)) {
-    throw new UserError(`--older-than ${options.olderThan}: expected a number of days, as in --older-than 30`)
+export function gcCommand(options: GcOptions): Promise<void> {
+  const { olderThan, keepStudy, maxSize } = options
+  if (olderThan === undefined && keepStudy.length === 0 && maxSize === undefined) {
+    throw new UserError(
+      'cache gc needs to be told what may go: --older-than DAYS, --keep-study STUDY or --max-size SIZE',
+    )
+  }
+  const rules = {
+    ...(olderThan === undefined ? {} : { olderThanDays: parseDays(olderThan) }),
+    ...(keepStudy.length === 0 ? {} : { names: keepStudy }),
+    ...(maxSize === undefined ? {} : { maximumBytes: parseBytes(maxSize) }),
   }
   return withCache(async (cache) => {
-    const report = await collectGarbage(cache, { olderThanDays, dryRun: options.yes !== true })
+    const report = await collectGarbage(cache, { ...rules, dryRun: options.yes !== true })
     if (options.json === true) return printJson(report)
     const verb = options.yes === true ? 'removed' : 'would remove (add --yes to do it)'
     process.stdout.write(
@@ -69,6 +84,34 @@ export function gcCommand(options: JsonOption & { readonly olderThan: string; re
         `${report.keptRecords} results and ${formatBytes(report.keptBytes)} stay\n`,
     )
   })
+}
+
+/** `isthmus cache untag`. */
+export function untagCommand(tag: string): Promise<void> {
+  return withCache(async (cache) => {
+    const studies = await cache.uses.untag(tag)
+    if (studies > 0) {
+      process.stdout.write(`let go of ${tag}, which kept what ${studies} ${studies === 1 ? 'study' : 'studies'} used\n`)
+      return
+    }
+    const known = [...new Set(cache.uses.list().flatMap((use) => use.tag ?? []))]
+    throw new UserError(`nothing has the tag '${tag}'; there are ${known.join(', ') || 'no tags'}`)
+  })
+}
+
+function parseDays(given: string): number {
+  const days = Number(given)
+  if (days >= 0) return days
+  throw new UserError(`--older-than ${given}: expected a number of days, as in --older-than 30`)
+}
+
+const units: Readonly<Record<string, number>> = { '': 1, B: 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 }
+
+function parseBytes(given: string): number {
+  const [, number, unit] = /^([\d.]+)\s*([A-Za-z]*)$/.exec(given) ?? []
+  const factor = units[(unit ?? '?').toUpperCase()]
+  if (factor !== undefined && Number(number) >= 0) return Number(number) * factor
+  throw new UserError(`--max-size ${given}: expected a size, as in --max-size 20GB`)
 }
 
 async function withCache(use: (cache: Cache) => Promise<void>): Promise<void> {

@@ -1,4 +1,5 @@
 import { leaderboard, openResults, published } from '@isthmus/results'
+import { UserError } from '@isthmus/tensor'
 import { rowFormat } from '../format-rows.ts'
 import { isthmusHome } from '../home.ts'
 import { leaderboardText } from '../leaderboard-table.ts'
@@ -18,8 +19,16 @@ export async function leaderboardCommand(options: {
       ...(options.study === undefined ? {} : { study: options.study }),
       ...(options.by === undefined ? {} : { by: options.by.split(',').map((name) => name.trim()) }),
     })
+    if (rows.length === 0 && options.study !== undefined) throw comparesNothing(options.study)
     process.stdout.write(leaderboardText(rows, format, await published(results), options.study))
   } finally {
     await results.close()
   }
+}
+
+function comparesNothing(study: string): UserError {
+  return new UserError(
+    `study '${study}' compares no models, for it trains them, or nothing of it has finished: see isthmus plot ` +
+      `training-curves --study ${study}, or run a study of its models, isthmus run quickstart --set family=…`,
+  )
 }

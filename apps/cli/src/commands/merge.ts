@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { FileToSave } from '@isthmus/checkpoint'
 import { assertLambda, assertWeights } from '@isthmus/merging'
-import { openModels, type StudyModel } from '@isthmus/study'
+import { type FolderModel, openModels } from '@isthmus/study'
 import { UserError } from '@isthmus/tensor'
 import { type AlignedModel, type AlignOptions, alignedByFile, alignModels } from '../align-models.ts'
 import { type Merge, modelCard, permutationsFile } from '../model-card.ts'
@@ -27,7 +27,7 @@ export async function mergeCommand(folders: readonly string[], options: MergeOpt
   const [reference, ...others] = (await openModels(
     session.cache,
     folders.map((folder) => resolve(folder)),
-  )) as [StudyModel, ...StudyModel[]]
+  )) as [FolderModel, ...FolderModel[]]
   const aligned = await alignOthers(reference, others, options, session)
   const [weight, ...rest] = weights as [number, ...number[]]
   const merge: Merge = { reference, weight, others: aligned.map((one, index) => ({ ...one, weight: rest[index]! })) }
@@ -55,8 +55,8 @@ function mergeWeights(lambda: string | undefined, count: number): number[] {
 }
 
 async function alignOthers(
-  reference: StudyModel,
-  others: readonly StudyModel[],
+  reference: FolderModel,
+  others: readonly FolderModel[],
   options: MergeOptions,
   session: Session,
 ): Promise<AlignedModel[]> {

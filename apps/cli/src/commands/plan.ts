@@ -1,24 +1,39 @@
-import { describeExplanation, explain, type Node } from '@isthmus/dataflow'
-import { computeNow, planStudy } from '@isthmus/study'
+import { type CostEstimate, describeExplanation, estimateCost, explain, type Node } from '@isthmus/dataflow'
+import { computeNow, planFamily, planStudy } from '@isthmus/study'
+import { formatBytes } from '../format-bytes.ts'
 import { formatRows } from '../format-rows.ts'
+import { formatSeconds } from '../progress.ts'
 import { modelPuller } from '../pull-model.ts'
 import { readStudies } from '../read-study.ts'
-import { openSession } from '../session.ts'
+import { openSession, type SessionOptions } from '../session.ts'
 
-/** `isthmus plan`: what a run would compute. Tokenises the text if that is not cached: the plan depends on its size. */
-export async function planCommand(
-  name: string,
-  options: { readonly set: readonly string[]; readonly explain?: boolean; readonly json?: boolean },
-): Promise<void> {
-  const { studies } = await readStudies(name, options.set)
-  await using session = await openSession()
+/** The options of `isthmus plan`. */
+export interface PlanOptions extends Pick<SessionOptions, 'cacheFrom'> {
+  readonly set: readonly string[]
+  readonly explain?: boolean
+  readonly json?: boolean
+}
+
+/** `isthmus plan`: what a run would compute. Tokenises the text if that is not cached, since the plan of a study depends on
+ *  its size; that of a family that is given minutes depends on what a step takes, which is measured.
+ */
+export async function planCommand(name: string, options: PlanOptions): Promise<void> {
+  const read = await readStudies(name, options.set)
+  await using session = await openSession(options)
   const { cache } = session
   const pull = modelPuller(process.stderr, session.signal)
+  const compute = computeNow(session)
   const targets: Node[] = []
-  for (const { study, resolvePath } of studies) {
-    targets.push(...(await planStudy(study, { cache, resolvePath, compute: computeNow(session), pull })).targets)
+  if (read.kind === 'family') {
+    const { family, resolvePath } = read
+    targets.push(...(await planFamily(family, { cache, resolvePath, compute })).targets)
+  } else {
+    for (const { study, resolvePath } of read.studies) {
+      targets.push(...(await planStudy(study, { cache, resolvePath, compute, pull })).targets)
+    }
   }
   const explanations = await explain(targets, { cache })
+  const estimates = await estimateCost(explanations, { cache })
   const steps = explanations.map((explanation) => ({
     operation: explanation.node.operation.id,
     label: explanation.node.label,
@@ -26,7 +41,7 @@ export async function planCommand(
     why: describeExplanation(explanation),
   }))
   if (options.json === true) {
-    process.stdout.write(`${JSON.stringify({ study: name, steps }, null, 2)}\n`)
+    process.stdout.write(`${JSON.stringify({ study: name, steps, estimates }, null, 2)}\n`)
     return
   }
   if (options.explain === true) {
@@ -36,9 +51,27 @@ export async function planCommand(
   const rows = operations.map((operation) => {
     const own = steps.filter((step) => step.operation === operation)
     const cached = own.filter(({ state }) => state === 'cached').length
-    return [operation, own.length, cached, own.length - cached]
+    const seconds = estimates.find((estimate) => estimate.operation === operation)?.seconds
+    const left = own.length - cached
+    return [operation, own.length, cached, left, left === 0 ? '' : seconds == null ? '?' : formatSeconds(seconds)]
   })
-  process.stdout.write(formatRows({ columns: ['operation', 'steps', 'cached', 'to compute'], rows }, 'table'))
+  const columns = ['operation', 'steps', 'cached', 'to compute', 'processor time']
+  process.stdout.write(formatRows({ columns, rows }, 'table'))
   const open = steps.filter(({ state }) => state !== 'cached').length
-  process.stdout.write(`${steps.length} steps, ${steps.length - open} cached, ${open} to compute\n`)
+  process.stdout.write(
+    `${steps.length} steps, ${steps.length - open} cached, ${open} to compute${describeCost(estimates)}\n`,
+  )
+}
+
+/** What the steps to compute will take, as far as earlier ones of their kind tell. */
+function describeCost(estimates: readonly CostEstimate[]): string {
+  const known = estimates.filter(({ seconds }) => seconds !== null)
+  if (known.length === 0) return ''
+  const sum = (of: (estimate: CostEstimate) => number | null) => known.reduce((total, one) => total + (of(one) ?? 0), 0)
+  const unknown = estimates.length - known.length
+  const others = unknown === 0 ? '' : `, and what ${unknown} operations take that have never run`
+  return (
+    `: about ${formatSeconds(sum(({ seconds }) => seconds))} of one process and ` +
+    `${formatBytes(sum(({ bytes }) => bytes))} of disk by earlier runs${others}`
+  )
 }

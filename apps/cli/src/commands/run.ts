@@ -8,24 +8,31 @@ import {
   recordRows,
 } from '@isthmus/results'
 import { type ExpandedStudy, type ForwardPasses, type PlacedStudy, runStudies, type StudiesRun } from '@isthmus/study'
-import { UserError } from '@isthmus/tensor'
 import packageJson from '../../package.json' with { type: 'json' }
 import { isthmusHome } from '../home.ts'
 import { leaderboardText } from '../leaderboard-table.ts'
-import { formatSeconds, Progress } from '../progress.ts'
+import { Progress } from '../progress.ts'
 import { modelPuller } from '../pull-model.ts'
 import { readStudies } from '../read-study.ts'
-import { openSession } from '../session.ts'
+import { reportFailures, stepsSummary } from '../run-summary.ts'
+import { openSession, type SessionOptions } from '../session.ts'
+import { trainFamily } from '../train-family.ts'
 
-/** `isthmus run`: compute a study or a collection of them, record it, show the leaderboards. */
-export async function runCommand(
-  name: string,
-  options: { readonly set: readonly string[]; readonly jobs?: string; readonly json?: boolean },
-): Promise<void> {
+/** The options of `isthmus run`. */
+export interface RunOptions extends SessionOptions {
+  readonly set: readonly string[]
+  readonly tag?: string
+  readonly json?: boolean
+}
+
+/** `isthmus run`: compute a study or a collection of them, record it, show the leaderboards; or train a family. */
+export async function runCommand(name: string, options: RunOptions): Promise<void> {
   const start = performance.now()
-  const { title, studies, ...collection } = await readStudies(name, options.set)
-  process.stderr.write(`${collection.name}: ${title}\n`)
-  const { result, rows, forwardPasses } = await compute(studies, options.jobs)
+  const read = await readStudies(name, options.set)
+  process.stderr.write(`${read.name}: ${read.title}\n`)
+  if (read.kind === 'family') return trainFamily(read, options)
+  const { studies, ...collection } = read
+  const { result, rows, forwardPasses } = await compute(studies, options)
   const shown = await record(
     studies.map(({ study }) => study),
     rows,
@@ -48,8 +55,8 @@ export async function runCommand(
   reportFailures(result)
 }
 
-async function compute(studies: readonly PlacedStudy[], jobs: string | undefined): Promise<StudiesRun> {
-  await using session = await openSession(jobs)
+async function compute(studies: readonly PlacedStudy[], options: RunOptions): Promise<StudiesRun> {
+  await using session = await openSession(options)
   const { cache, executor, signal } = session
   const progress = new Progress(process.stderr)
   try {
@@ -60,6 +67,7 @@ async function compute(studies: readonly PlacedStudy[], jobs: string | undefined
       onEvent: progress.onEvent,
       pull: modelPuller(process.stderr, signal),
       version: packageJson.version,
+      tag: options.tag ?? null,
     })
   } finally {
     progress.stop()
@@ -88,29 +96,10 @@ async function record(studies: readonly ExpandedStudy[], rows: ResultRows): Prom
   return shown
 }
 
-function summary({ counts, interrupted }: RunResult, passes: ForwardPasses, seconds: number): string {
-  const parts = [`${counts.ran} computed`, `${counts.cached} from the cache`]
-  if (counts.failed > 0) parts.push(`${counts.failed} failed`)
-  if (counts.skipped > 0) parts.push(`${counts.skipped} not run because of a failure`)
-  if (counts.interrupted > 0) parts.push(`${counts.interrupted} interrupted`)
+function summary(result: RunResult, passes: ForwardPasses, seconds: number): string {
   const { distinct, unshared } = passes
   return (
-    `${counts.total} steps: ${parts.join(', ')}; ${formatSeconds(seconds)}${interrupted ? '; run again to go on' : ''}\n` +
+    `${stepsSummary(result, seconds)}\n` +
     `${distinct} forward passes over a text, where every curve by itself would take ${unshared}: ${unshared - distinct} saved by sharing`
   )
-}
-
-/** Say why nodes failed, each cause once, and set the exit code. */
-function reportFailures({ failures, interrupted }: RunResult): void {
-  const causes = new Map<string, string[]>()
-  for (const { node, error } of failures) {
-    const text = error instanceof UserError ? error.message : (error.stack ?? error.message)
-    causes.set(text, [...(causes.get(text) ?? []), node.label])
-  }
-  for (const [text, labels] of causes) {
-    const others = labels.length > 1 ? ` (and ${labels.length - 1} more)` : ''
-    process.stderr.write(`isthmus: '${labels[0]}'${others} failed: ${text}\n`)
-  }
-  if (failures.length > 0) process.exitCode = failures.every(({ error }) => error instanceof UserError) ? 2 : 1
-  else if (interrupted) process.exitCode = 130
 }

@@ -30,6 +30,7 @@ export const operators = Object.keys({
   first: true,
   softmax: true,
   crossEntropy: true,
+  squaredError: true,
 } satisfies Record<Node['op'], true>)
 
 /** Every operator, in the ways in which architectures use it. */
@@ -46,6 +47,7 @@ export const operatorGraphs: readonly OperatorGraph[] = [
   operatorGraph('sums and layer norms', sumsAndNorms),
   operatorGraph('rows by position', rowsByPosition, { indices: 2 * 5 }),
   operatorGraph('cross-entropy of steep logits', steepCrossEntropy, { labels: 6 }),
+  operatorGraph('squared error of predicted scores', squaredErrors),
   ...[false, true].flatMap((causal) => [false, true].map((masked) => attention(causal, masked))),
 ]
 
@@ -160,6 +162,12 @@ function steepCrossEntropy(graph: GraphBuilder): void {
   const steep = graph.matmul(x, graph.input('scale', 'float32', [6, 6]), {}, 'steep')
   const logits = graph.matmul(steep, graph.input('scaleAgain', 'float32', [6, 6]), {}, 'logits')
   graph.crossEntropy(logits, graph.input('labels', 'int32', ['n']), 'loss')
+}
+
+function squaredErrors(graph: GraphBuilder): void {
+  const x = graph.input('x', 'float32', ['n', 6])
+  const scores = graph.linear(x, graph.parameter('weight', [1, 6]), graph.parameter('bias', [1]), 'scores')
+  graph.squaredError(scores, graph.input('labels', 'float32', ['n']), 'loss')
 }
 
 /** Attention whose values are wider than its queries. */

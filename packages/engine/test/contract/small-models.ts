@@ -23,6 +23,7 @@ const config = {
 /** One of each architecture but the bare BERT, which has contract tests of its own. */
 export const smallModels: readonly SmallModel[] = [
   smallModel('BERT classifier', bert({ ...config, head: 'sequenceClassification' }), config.numLabels),
+  smallModel('BERT regression', bert({ ...config, head: 'sequenceClassification', numLabels: 1 }), 1),
   smallModel('RoBERTa', roberta(config), config.vocabSize),
   smallModel('DistilBERT', distilbert(config), config.vocabSize),
   smallModel('GPT-2', gpt2(config), config.vocabSize),

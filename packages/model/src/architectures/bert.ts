@@ -47,7 +47,8 @@ export type BertHead = 'maskedLanguageModel' | 'sequenceClassification' | 'none'
  *  have the names that Hugging Face's `BertForMaskedLM` and `BertForSequenceClassification` give them.
  *  @see Devlin et al. (2019), BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding.
  */
-export function bert(config: BertConfig, { padding = true, head, decoder }: ArchitectureOptions = {}): Graph {
+export function bert(config: BertConfig, options: ArchitectureOptions = {}): Graph {
+  const { padding = true, head, decoder, causal = false, firstPosition = 0 } = options
   const graph = graphBuilder('bert')
   const inputIds = graph.input('inputIds', 'int32', ['batch', 'sequence'])
   const tokenTypeIds = graph.input('tokenTypeIds', 'int32', ['batch', 'sequence'])
@@ -58,12 +59,12 @@ export function bert(config: BertConfig, { padding = true, head, decoder }: Arch
       ...config,
       activation: config.hiddenAct,
       norm: 'post',
-      causal: false,
+      causal,
       weightLayout: 'outIn',
       queryKeyValueBias: true,
     },
     (layer) => bertLayerModules(`bert.encoder.layer.${layer}`),
-    embeddings(graph, config, inputIds, tokenTypeIds),
+    embeddings(graph, config, inputIds, tokenTypeIds, firstPosition),
     mask,
   )
   graph.output('hidden', hidden)
@@ -86,7 +87,13 @@ export function bertLayerModules(layer: string): LayerModules {
   }
 }
 
-function embeddings(graph: GraphBuilder, config: BertConfig, inputIds: ValueId, tokenTypeIds: ValueId): ValueId {
+function embeddings(
+  graph: GraphBuilder,
+  config: BertConfig,
+  inputIds: ValueId,
+  tokenTypeIds: ValueId,
+  firstPosition: number,
+): ValueId {
   const { hiddenSize, vocabSize, typeVocabSize, maxPositionEmbeddings } = config
   const module = 'bert.embeddings'
   const tokenTypeTable = graph.parameter(`${module}.token_type_embeddings.weight`, [typeVocabSize, hiddenSize])
@@ -94,7 +101,7 @@ function embeddings(graph: GraphBuilder, config: BertConfig, inputIds: ValueId, 
   const wordTable = graph.parameter(wordEmbeddings, [vocabSize, hiddenSize])
   const words = graph.gather(wordTable, inputIds, `${module}.word_embeddings`)
   const tokenTypes = graph.gather(tokenTypeTable, tokenTypeIds, `${module}.token_type_embeddings`)
-  const positions = graph.positions(positionTable, inputIds, `${module}.position_embeddings`)
+  const positions = graph.positions(positionTable, inputIds, `${module}.position_embeddings`, firstPosition)
   const typed = graph.add(words, tokenTypes, `${module}.typed`)
   const placed = graph.add(typed, positions, `${module}.placed`)
   const normalized = layerNorm(graph, placed, config, `${module}.LayerNorm`, 'residual.embeddings')

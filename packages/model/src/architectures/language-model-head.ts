@@ -55,6 +55,12 @@ export function classify(graph: GraphBuilder, logits: ValueId, labels: ValueId):
   graph.output('negativeLogLikelihood', graph.crossEntropy(logits, labels, 'negativeLogLikelihood'))
 }
 
+/** Name the scores `[n, 1]` as logits, and the loss of their labels `[n]`, as outputs. */
+export function regress(graph: GraphBuilder, scores: ValueId, labels: ValueId): void {
+  graph.output('logits', scores)
+  graph.output('negativeLogLikelihood', graph.squaredError(scores, labels, 'negativeLogLikelihood'))
+}
+
 function selectPositions(graph: GraphBuilder, hidden: ValueId): { selected: ValueId; labels: ValueId } {
   const selectedPositions = graph.input('selectedPositions', 'int32', ['selected'])
   const labels = graph.input('labels', 'int32', ['selected'])

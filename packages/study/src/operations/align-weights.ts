@@ -45,7 +45,8 @@ export const alignModelWeights = defineOperation({
   },
 })
 
-function parametersOf({ read, graph }: RunningModel) {
+/** All parameters of an open model. */
+export function parametersOf({ read, graph }: RunningModel) {
   return readWeights(
     read,
     graph.parameters.map(({ name }) => name),
@@ -53,7 +54,7 @@ function parametersOf({ read, graph }: RunningModel) {
 }
 
 /** Products of matrices by an engine. */
-async function matrixProduct(engine: EngineParam): Promise<MatrixProduct> {
+export async function matrixProduct(engine: EngineParam): Promise<MatrixProduct> {
   const programs = {
     left: await programOf(engine, matrixProductGraph('left'), ['product']),
     right: await programOf(engine, matrixProductGraph('right'), ['product']),

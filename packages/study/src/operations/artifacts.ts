@@ -1,3 +1,4 @@
+import { trainingCurvePoint } from '@isthmus/training'
 import { z } from 'zod'
 
 /** The values of the artifacts that pass between operations; the blobs are named in the comments. */
@@ -28,14 +29,32 @@ export const imageFolderArtifact = z.object({ kind: z.literal('images') })
 /** Decoded images. Blob `images`. */
 export const imagesArtifact = z.object({ images: z.int(), classes: z.int() })
 
+/** The files of one split of a task. Blobs: `table.tsv`, or the shards of a table, `part-00000.parquet`, …. */
+export const taskFilesArtifact = z.object({ kind: z.literal('task') })
+
+/** Texts of a task as tokens, with their labels. Blob `task`. */
+export const taskTableArtifact = z.object({
+  task: z.string(),
+  texts: z.int(),
+  tokens: z.int(),
+  /** Rows of the task that are not among them. */
+  leftOut: z.int(),
+})
+
+/** A text as one stream of tokens. Blob `tokens`. */
+export const tokenStreamArtifact = z.object({ streamTokens: z.int() })
+
 /** That on which features are matched. */
-export const alignmentSampleArtifact = z.union([tokensArtifact, imagesArtifact])
+export const alignmentSampleArtifact = z.union([tokensArtifact, imagesArtifact, taskTableArtifact])
 
 /** Masked blocks on which losses are taken. Blob `blocks`. */
 export const blocksArtifact = z.object({ blocks: z.int(), selected: z.int() })
 
 /** Blocks on which the loss of the next token is taken. Blob `blocks`. */
 export const nextTokenBlocksArtifact = z.object({ blocks: z.int(), predictions: z.int() })
+
+/** Blocks of tokens without labels. Blob `blocks`. */
+export const tokenBlocksArtifact = z.object({ blocks: z.int() })
 
 /** That on which losses are taken, of whatever objective. */
 export const evaluationSetArtifact = z.union([blocksArtifact, nextTokenBlocksArtifact, imagesArtifact])
@@ -66,12 +85,27 @@ export const alignmentArtifact = z.object({
   ),
 })
 
+/** Permutations that were learned, with the losses by which the best were chosen. */
+export const learnedAlignmentArtifact = alignmentArtifact.extend({
+  curve: z.array(z.object({ step: z.int(), loss: z.number().nullable(), heldOutLoss: z.number() })),
+  bestStep: z.int(),
+})
+
 /** How an alignment's space needs the decoder: the graph that its models are run on. */
 export const decoderParam = z.enum(['tied', 'untied'])
 
 export const gateArtifact = z.object({ maxAbsLogitDifference: z.number(), tolerance: z.number(), passed: z.boolean() })
 
 export const lossArtifact = z.object({ loss: z.number(), perplexity: z.number(), positions: z.int() })
+
+/** A loss on a task with the scores by the task's metrics, of which one that is undefined is left out. */
+export const taskEvaluationArtifact = lossArtifact.extend({ scores: z.record(z.string(), z.number()) })
+
+/** A model that was trained here. Blobs: `config.json`, `model.safetensors`. */
+export const trainedCheckpointArtifact = checkpointArtifact.extend({
+  steps: z.int(),
+  curve: z.array(trainingCurvePoint),
+})
 
 /** The engine that computes, as a param: results depend on it, so it is part of the key. */
 export const engineParam = z.object({ name: z.string(), version: z.string(), executionProvider: z.string() })
@@ -91,3 +125,6 @@ export type CorrelationsValue = z.infer<typeof correlationsArtifact>
 export type AlignmentValue = z.infer<typeof alignmentArtifact>
 export type GateValue = z.infer<typeof gateArtifact>
 export type LossValue = z.infer<typeof lossArtifact>
+export type TaskTableValue = z.infer<typeof taskTableArtifact>
+export type TaskEvaluationValue = z.infer<typeof taskEvaluationArtifact>
+export type TrainedCheckpointValue = z.infer<typeof trainedCheckpointArtifact>

@@ -5,10 +5,19 @@ import { alignmentTokens } from './alignment-tokens.ts'
 import { capture } from './capture.ts'
 import { correlate, correlateStreamed } from './correlate.ts'
 import { decodeImages } from './decode-images.ts'
+import { encodeTaskSplit } from './encode-task.ts'
+import { interpolatedTask, modelTask } from './evaluate-task.ts'
 import { evaluationBlocks, releasedCodeEvaluationBlocks } from './evaluation-blocks.ts'
+import { fineTune } from './fine-tune.ts'
 import { gate } from './gate.ts'
+import { learnAlignment } from './learn-alignment.ts'
+import { learningBlocks } from './learning-blocks.ts'
 import { interpolatedLoss, modelLoss } from './losses.ts'
 import { nextTokenEvaluationBlocks } from './next-token-blocks.ts'
+import { pretrain } from './pretrain.ts'
+import { sampleTask } from './sample-task.ts'
+import { stepSeconds } from './step-seconds.ts'
+import { trainingTokens } from './token-stream.ts'
 
 /** Every operation of a study: what a worker process can run. */
 export const studyOperations = [
@@ -22,9 +31,19 @@ export const studyOperations = [
   correlateStreamed,
   alignModels,
   alignModelWeights,
+  learningBlocks,
+  learnAlignment,
   gate,
   modelLoss,
   interpolatedLoss,
+  encodeTaskSplit,
+  sampleTask,
+  fineTune,
+  modelTask,
+  interpolatedTask,
+  trainingTokens,
+  stepSeconds,
+  pretrain,
 ] as unknown as readonly AnyOperation[]
 
 /** How often each operation runs a model over a whole text. */
@@ -33,4 +52,6 @@ export const textPasses: ReadonlyMap<string, number> = new Map([
   [correlateStreamed.id, 2],
   [modelLoss.id, 1],
   [interpolatedLoss.id, 1],
+  [modelTask.id, 1],
+  [interpolatedTask.id, 1],
 ])

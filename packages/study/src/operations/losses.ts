@@ -1,7 +1,5 @@
 import { defineOperation, type InputArtifact, type OperationContext, one } from '@isthmus/dataflow'
-import type { Program, Weights } from '@isthmus/engine'
 import { evaluationLoss } from '@isthmus/evaluation'
-import { applyAlignment, interpolate, readAlignment, readWeights } from '@isthmus/merging'
 import { z } from 'zod'
 import {
   alignmentArtifact,
@@ -13,7 +11,9 @@ import {
   lossArtifact,
 } from './artifacts.ts'
 import { evaluationBatches } from './evaluation-batches.ts'
-import { openModel, programOf } from './runtime.ts'
+import { interpolatedModel, type RunnableModel, wholeModel } from './runnable-model.ts'
+
+const outputs = ['negativeLogLikelihood']
 
 /** The loss of one model, whatever its objective: an endpoint of every curve that the model is on.
  *
@@ -26,11 +26,7 @@ export const modelLoss = defineOperation({
   params: z.object({ engine: engineParam }),
   value: lossArtifact,
   async run(context, { model, blocks }, { engine }) {
-    await using opened = await openModel(model, { padding: false })
-    const { read, graph } = opened
-    const program = await programOf(engine, graph, ['negativeLogLikelihood'])
-    const weights = await readWeights(read, program.parameters)
-    return lossOn(context, program, weights, blocks)
+    return lossOn(context, await wholeModel(model, { padding: false, outputs, engine }), blocks)
   },
 })
 
@@ -46,26 +42,14 @@ export const interpolatedLoss = defineOperation({
   },
   params: z.object({ lambda: z.number(), decoder: decoderParam, engine: engineParam }),
   value: lossArtifact,
-  async run(context, { a, b, alignment, blocks }, { lambda, decoder, engine }) {
-    await using modelA = await openModel(a, { padding: false, decoder })
-    await using modelB = await openModel(b, { padding: false, decoder })
-    const { graph } = modelA
-    const program = await programOf(engine, graph, ['negativeLogLikelihood'])
-    const permutations = await readAlignment(await alignment.path('permutations'))
-    const weights = await interpolate(
-      modelA.read,
-      applyAlignment(modelB.read, graph, permutations),
-      lambda,
-      program.parameters,
-    )
-    return lossOn(context, program, weights, blocks)
+  async run(context, { blocks, ...models }, params) {
+    return lossOn(context, await interpolatedModel(models, { ...params, padding: false, outputs }), blocks)
   },
 })
 
 async function lossOn(
   context: OperationContext,
-  program: Program,
-  weights: Weights,
+  { program, weights }: RunnableModel,
   set: InputArtifact<EvaluationSetValue>,
 ) {
   const { batches, total } = await evaluationBatches(set)

@@ -1,5 +1,13 @@
 import { type FeatureRows, featureRows } from '@isthmus/activations'
-import { type FeatureBatch, imageFeatureBatches, paddedBatches, readImageTable, readTokenTable } from '@isthmus/corpus'
+import {
+  type FeatureBatch,
+  imageFeatureBatches,
+  paddedBatches,
+  readImageTable,
+  readTaskTable,
+  readTokenTable,
+  taskBatches,
+} from '@isthmus/corpus'
 import type { InputArtifact } from '@isthmus/dataflow'
 import { readWeights } from '@isthmus/merging'
 import { type Graph, maxPositions } from '@isthmus/model'
@@ -35,6 +43,9 @@ async function featureBatches(
     const positions = maxPositions(graph)
     const batchSize = Math.max(1, Math.floor(batchTokens / positions))
     return imageFeatureBatches(await readImageTable(await sample.path('images')), { batchSize, positions })
+  }
+  if ('task' in sample.value) {
+    return taskBatches(await readTaskTable(await sample.path('task')), { tokensPerBatch: batchTokens })
   }
   const { lines } = await readTokenTable(await sample.path('tokens'))
   return paddedBatches(

@@ -2,7 +2,7 @@ import { Checkpoint } from '@isthmus/checkpoint'
 import type { InputArtifact } from '@isthmus/dataflow'
 import { type Engine, type Program, selectEngine } from '@isthmus/engine'
 import { type ParameterReader, untiedReader } from '@isthmus/merging'
-import { type Graph, graphOf } from '@isthmus/model'
+import { type ArchitectureOptions, type Graph, graphOf } from '@isthmus/model'
 import { UserError } from '@isthmus/tensor'
 import { engineFactories } from '../engines.ts'
 import type { EngineParam } from './artifacts.ts'
@@ -21,16 +21,22 @@ export function engineOf(param: EngineParam): Promise<Engine> {
   const key = JSON.stringify(param)
   const known = engines.get(key)
   if (known !== undefined) return known
-  const factory = selectEngine(engineFactories, param.name)
-  const identity = factory.identity(param)
-  if (identity.version !== param.version) {
-    throw new UserError(
-      `the result is to be computed by ${param.name} ${param.version}, but this process has version ${identity.version}`,
-    )
-  }
-  const engine = factory.create(param)
+  assertEngineVersion(param)
+  const engine = selectEngine(engineFactories, param.name).create(param)
   engines.set(key, engine)
   return engine
+}
+
+/** Check that this process has the engine that a result is to be of.
+ *
+ *  @throws {UserError} naming both versions.
+ */
+export function assertEngineVersion(param: EngineParam): void {
+  const { version } = selectEngine(engineFactories, param.name).identity(param)
+  if (version === param.version) return
+  throw new UserError(
+    `the result is to be computed by ${param.name} ${param.version}, but this process has version ${version}`,
+  )
 }
 
 /** A program for some outputs of a graph, compiled once per process. */
@@ -66,13 +72,13 @@ export interface RunningModel extends AsyncDisposable {
  */
 export async function openModel(
   artifact: InputArtifact,
-  options: { readonly padding: boolean; readonly decoder?: 'tied' | 'untied' },
+  { decoder, ...options }: Pick<ArchitectureOptions, 'decoder' | 'head'> & { readonly padding: boolean },
 ): Promise<RunningModel> {
   const checkpoint = await Checkpoint.open(await blobPaths(artifact))
-  const graph = graphOf(checkpoint.config, 'config.json', { padding: options.padding })
+  const graph = graphOf(checkpoint.config, 'config.json', options)
   const read: ParameterReader = (name) => checkpoint.read(name)
   const close = { [Symbol.asyncDispose]: () => checkpoint.close() }
-  if (options.decoder !== 'untied') return { checkpoint, graph, read, ...close }
-  const untied = graphOf(checkpoint.config, 'config.json', { padding: options.padding, decoder: 'untied' })
+  if (decoder !== 'untied') return { checkpoint, graph, read, ...close }
+  const untied = graphOf(checkpoint.config, 'config.json', { ...options, decoder })
   return { checkpoint, graph: untied, read: untiedReader(read, graph, untied), ...close }
 }
