@@ -1,17 +1,28 @@
 import { Command } from 'commander'
+import { disturbances } from './disturbance.ts'
 import { killAndResume, smallStudy } from './kill-and-resume.ts'
 
 const program = new Command('crash-safety')
-  .description('Kill a small study with SIGKILL at random moments, run it again each time, and compare the results.')
+  .description(
+    'Kill a small study, or fill its disk, at random moments; run it again each time, and compare the results.',
+  )
   .option('--kills <number>', 'how many times', '10')
   .option('--seed <number>', 'of the random moments', '1')
   .parse()
 const { kills, seed } = program.opts<{ kills: string; seed: string }>()
 const report = await killAndResume({ kills: Number(kills), seed: Number(seed), study: smallStudy }, (done) => {
-  process.stderr.write(`\r${done} of ${kills} kills`)
+  process.stderr.write(`\r${done} of ${kills}`)
 })
+const kinds = { parent: 'parent killed', worker: 'worker killed', both: 'all killed', disk: 'disk full' }
 process.stdout.write(
-  `\n${report.kills} kills, ${report.compared} finished caches of ${report.results} results compared: ` +
-    `${report.differing.length} differing digests, ${report.faults} faults in the caches\n`,
+  `\n${disturbances.map((kind) => `${kinds[kind]} ${report.disturbed[kind]}`).join(', ')}\n` +
+    `${report.compared} finished runs of ${report.results} results and ${report.rows} rows compared: ` +
+    `${report.differing.length} differing digests, ${report.differingRows} differing or lost rows, ` +
+    `${report.faults} faults in the caches, ${report.leftOvers} files left behind, ` +
+    `${report.unexplained.length} full disks without a sentence\n`,
 )
-if (report.differing.length + report.faults > 0) process.exitCode = 1
+if (report.disturbed.disk === 0) process.stdout.write('no disk was filled: mounting a small one needs to be root\n')
+for (const text of report.unexplained.slice(0, 3)) process.stdout.write(`${text}\n`)
+const bad =
+  report.differing.length + report.differingRows + report.faults + report.leftOvers + report.unexplained.length
+if (bad > 0) process.exitCode = 1
