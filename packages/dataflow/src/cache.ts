@@ -57,6 +57,11 @@ export class Cache {
     for (const actions of [this.actions, ...this.#otherActions]) actions.refresh()
   }
 
+  /** Every record of this cache, then those of the others. */
+  *records(): Iterable<ActionRecord> {
+    for (const actions of [this.actions, ...this.#otherActions]) yield* actions.records()
+  }
+
   /** The record of a key, if all its blobs are there. Does not look for new packs; `refresh` does. */
   lookup(key: Digest): ActionRecord | undefined {
     for (const actions of [this.actions, ...this.#otherActions]) {

@@ -1,7 +1,8 @@
+import { statSync } from 'node:fs'
 import type { ActionRecord } from './action-log.ts'
 import type { Cache } from './cache.ts'
+import type { Digest } from './digest.ts'
 import type { Explanation } from './explain.ts'
-import { listBlobs } from './list-blobs.ts'
 
 /** What the nodes of one operation that are not cached will take, by what earlier ones took. */
 export interface CostEstimate {
@@ -18,17 +19,15 @@ export interface CostEstimate {
 const recordsUsed = 200
 
 /** Estimate what a run will take: for each operation, the number of nodes times the mean of its latest records. */
-export async function estimateCost(
+export function estimateCost(
   explanations: readonly Explanation[],
   { cache }: { readonly cache: Cache },
-): Promise<CostEstimate[]> {
+): CostEstimate[] {
   const counts = new Map<string, number>()
   for (const { node, state } of explanations) {
     if (state !== 'cached') counts.set(node.operation.id, (counts.get(node.operation.id) ?? 0) + 1)
   }
   if (counts.size === 0) return []
-  const sizes = new Map<string, number>()
-  for await (const { digest, bytes } of listBlobs(cache)) sizes.set(digest, bytes)
   const records = latestRecords(cache, counts)
   return [...counts].map(([operation, nodes]) => {
     const past = records.get(operation) ?? []
@@ -38,14 +37,19 @@ export async function estimateCost(
       operation,
       nodes,
       seconds: mean(({ seconds }) => seconds),
-      bytes: mean(({ output }) => Object.values(output.blobs).reduce((sum, blob) => sum + (sizes.get(blob) ?? 0), 0)),
+      bytes: mean(({ output }) => Object.values(output.blobs).reduce((sum, blob) => sum + sizeOf(cache, blob), 0)),
     }
   })
 }
 
+/** Nothing where a blob is gone. */
+function sizeOf(cache: Cache, blob: Digest): number {
+  return statSync(cache.blobs.locate(blob), { throwIfNoEntry: false })?.size ?? 0
+}
+
 function latestRecords(cache: Cache, operations: ReadonlyMap<string, number>): Map<string, ActionRecord[]> {
   const byOperation = new Map<string, ActionRecord[]>()
-  for (const record of cache.actions.records()) {
+  for (const record of cache.records()) {
     if (!operations.has(record.operation)) continue
     const known = byOperation.get(record.operation)
     if (known === undefined) byOperation.set(record.operation, [record])

@@ -14,7 +14,7 @@ describe('estimateCost', () => {
     const parts = ['new', 'newer', 'newest', 'four'].map((text) => writeText.node({}, { text }))
     const joined = concatenate.node({ parts }, { separator: '' })
     const targets = [wait.node({}, { name: 'new', milliseconds: 5 }), waits[0]!, measure.node({ of: joined }, {})]
-    const estimates = await estimateCost(await explain(targets, { cache }), { cache })
+    const estimates = estimateCost(await explain(targets, { cache }), { cache })
     expect(Object.fromEntries(estimates.map(({ operation, ...estimate }) => [operation, estimate]))).toEqual({
       'dummy.wait': { nodes: 1, seconds: mean, bytes: 0 },
       'dummy.writeText': { nodes: 3, seconds: expect.any(Number), bytes: 15 },
@@ -27,6 +27,6 @@ describe('estimateCost', () => {
     const cache = await temporaryCache()
     const target = writeText.node({}, { text: 'cached' })
     await runDummies(cache, [target])
-    expect(await estimateCost(await explain([target], { cache }), { cache })).toEqual([])
+    expect(estimateCost(await explain([target], { cache }), { cache })).toEqual([])
   })
 })

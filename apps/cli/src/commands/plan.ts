@@ -33,7 +33,7 @@ export async function planCommand(name: string, options: PlanOptions): Promise<v
     }
   }
   const explanations = await explain(targets, { cache })
-  const estimates = await estimateCost(explanations, { cache })
+  const estimates = estimateCost(explanations, { cache })
   const steps = explanations.map((explanation) => ({
     operation: explanation.node.operation.id,
     label: explanation.node.label,
