@@ -49,10 +49,16 @@ it('gives the leaderboard of the text files from parquet', async () => {
   const text = await runSmall(home)
   expect(text.code).toBe(0)
   const parquet = await runSmall(home, `books=${books}`, `wikitext=${wikitext}`)
-  expect(parquet).toMatchObject({ code: 0, stdout: text.stdout })
+  expect(parquet.code).toBe(0)
+  expect(withoutSeconds(parquet.stdout)).toBe(withoutSeconds(text.stdout))
   // The blocks alone, the tokens being there from planning: all that follows has the same inputs, byte by byte.
   expect(parquet.stderr).toMatch(/steps: 1 computed, 12 from the cache/)
 }, 60_000)
+
+/** A leaderboard without the times that it took. */
+function withoutSeconds(board: string): string {
+  return board.replaceAll(/[\d.]+ +│ +(\d+) │$/gm, '$1')
+}
 
 it('says in one sentence what is wrong with the columns', async () => {
   const instance = await DuckDBInstance.create(':memory:')

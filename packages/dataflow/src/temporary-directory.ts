@@ -16,14 +16,14 @@ export function temporaryPath(directory: string): string {
 }
 
 /** Remove the temporary files of processes that are gone: those whose process is dead on this host, and those of other
- *  hosts that nobody has touched for a day.
+ *  hosts that nobody has touched for a day; also what was being written beside one, `.<name>.<random>.tmp`.
  *
  *  @returns How many were removed.
  */
 export function removeAbandoned(directory: string): number {
   let removed = 0
   for (const name of readdirSync(directory)) {
-    const [host, pid] = name.split('-')
+    const [host, pid] = name.replace(/^\./, '').split('-')
     const path = join(directory, name)
     const abandoned = host === hostToken ? !isAlive(Number(pid)) : ageMilliseconds(path) > foreignAgeMilliseconds
     if (!abandoned) continue

@@ -65,9 +65,10 @@ describe('openCache', () => {
     const directory = temporaryDirectory()
     await temporaryCache(directory)
     const names = [`${hostToken}-999999999-ab-1`, `${hostToken}-${process.pid}-ab-1`, 'otherhost-999999999-ab-1']
-    for (const name of names) writeFileSync(join(directory, 'tmp', name), '')
+    const beside = `.${names[0]}.c0ffee.tmp`
+    for (const name of [...names, beside]) writeFileSync(join(directory, 'tmp', name), '')
     await temporaryCache(directory)
-    expect(readdirSync(join(directory, 'tmp'))).not.toContain(names[0])
+    for (const name of [names[0], beside]) expect(readdirSync(join(directory, 'tmp'))).not.toContain(name)
     expect(readdirSync(join(directory, 'tmp'))).toEqual(expect.arrayContaining(names.slice(1)))
   })
 

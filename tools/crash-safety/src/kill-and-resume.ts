@@ -22,11 +22,13 @@ export interface KillReport {
   /** Faults that a check of the whole cache found afterwards. */
   readonly faults: number
   /** Files in the cache's folder for what is being written, after a last run had ended. */
-  readonly leftOvers: number
+  readonly leftOvers: readonly string[]
   /** Runs on a full disk that ended otherwise than with a sentence that says so. */
   readonly unexplained: readonly string[]
   readonly results: number
   readonly rows: number
+  /** Whether this process may mount a small disk. */
+  readonly canFillDisk: boolean
 }
 
 export interface KillOptions {
@@ -112,10 +114,11 @@ class Trial {
       differing: this.#comparisons.flatMap(({ differing }) => differing),
       differingRows: sum(({ differingRows }) => differingRows),
       faults: sum(({ faults }) => faults),
-      leftOvers: sum(({ leftOvers }) => leftOvers),
+      leftOvers: this.#comparisons.flatMap(({ leftOvers }) => leftOvers),
       unexplained: this.#unexplained,
       results: expected.digests.size,
       rows: expected.rows.size,
+      canFillDisk: this.#disk !== null,
     }
   }
 
@@ -236,7 +239,7 @@ interface Comparison {
   readonly differing: readonly string[]
   readonly differingRows: number
   readonly faults: number
-  readonly leftOvers: number
+  readonly leftOvers: readonly string[]
 }
 
 async function compare(home: string, expected: Contents): Promise<Comparison> {
@@ -252,7 +255,7 @@ async function compare(home: string, expected: Contents): Promise<Comparison> {
       differing: [...keys].filter((key) => found.digests.get(key) !== expected.digests.get(key)),
       differingRows: [...rows].filter((row) => !found.rows.has(row) || !expected.rows.has(row)).length,
       faults: faults.reduce((sum, list) => sum + list.length, 0),
-      leftOvers: folders.flat().length,
+      leftOvers: folders.flat(),
     }
   } finally {
     cache.close()

@@ -18,11 +18,11 @@ process.stdout.write(
   `\n${disturbances.map((kind) => `${kinds[kind]} ${report.disturbed[kind]}`).join(', ')}\n` +
     `${report.compared} finished runs of ${report.results} results and ${report.rows} rows compared: ` +
     `${report.differing.length} differing digests, ${report.differingRows} differing or lost rows, ` +
-    `${report.faults} faults in the caches, ${report.leftOvers} files left behind, ` +
+    `${report.faults} faults in the caches, ${report.leftOvers.length} files left behind, ` +
     `${report.unexplained.length} full disks without a sentence\n`,
 )
-if (report.disturbed.disk === 0) process.stdout.write('no disk was filled: mounting a small one needs to be root\n')
-for (const text of report.unexplained.slice(0, 3)) process.stdout.write(`${text}\n`)
+if (!report.canFillDisk) process.stdout.write('no disk was filled: mounting a small one needs to be root\n')
+for (const text of [...report.leftOvers, ...report.unexplained].slice(0, 5)) process.stdout.write(`${text}\n`)
 const bad =
-  report.differing.length + report.differingRows + report.faults + report.leftOvers + report.unexplained.length
+  report.differing.length + report.differingRows + report.faults + report.leftOvers.length + report.unexplained.length
 if (bad > 0) process.exitCode = 1
