@@ -139,7 +139,9 @@ describe('dropoutSites', () => {
       expect(sites.filter((site) => site === 'embeddings')).toHaveLength(1)
       expect(sites.filter((site) => site === 'attention')).toHaveLength(layers)
       expect(sites.filter((site) => site === 'sublayer')).toHaveLength(2 * layers)
-      expect(sites.filter((site) => site === 'head')).toHaveLength(name === 'BERT classifier' || name === 'BERT regression' ? 1 : 0)
+      expect(sites.filter((site) => site === 'head')).toHaveLength(
+        name === 'BERT classifier' || name === 'BERT regression' ? 1 : 0,
+      )
     })
   }
 
