@@ -1,20 +1,22 @@
 import { recordRows } from '@isthmus/results'
-import { type FamilyRun, type PlacedFamily, runFamily } from '@isthmus/study'
-import packageJson from '../package.json' with { type: 'json' }
-import type { RunOptions } from './commands/run.ts'
+import { type PlacedFamily, runFamily } from '@isthmus/study'
+import { computeRun, type RunOptions } from './compute-run.ts'
 import { formatRows } from './format-rows.ts'
 import { isthmusHome } from './home.ts'
-import { Progress } from './progress.ts'
 import { reportFailures, stepsSummary } from './run-summary.ts'
-import { assertFolderIsOurs, type SavedModel, saveFamily } from './save-family.ts'
-import { openSession } from './session.ts'
+import { assertFolderIsOurs, saveFamily } from './save-family.ts'
 
 /** `isthmus run` of a family: train its models, record their curves, write their folders, show what they came to. */
 export async function trainFamily(placed: PlacedFamily, options: Omit<RunOptions, 'set'>): Promise<void> {
   const start = performance.now()
   const folder = placed.resolvePath(placed.family.settings.folder)
   for (const seed of placed.family.settings.seeds) await assertFolderIsOurs(folder, seed)
-  const { saved, result } = await compute(placed, folder, options)
+  const run = await computeRun(options, (computing) => runFamily(placed, computing))
+  const { result } = run
+  // In this order, so that rows are of models whose folders are there.
+  const saved = await saveFamily(folder, run)
+  const { notices } = await recordRows(isthmusHome().directory, run.rows)
+  for (const notice of notices) process.stderr.write(`${notice}\n`)
   process.stderr.write(`${stepsSummary(result, (performance.now() - start) / 1000)}\n`)
   const models = saved.map(({ folder, training }) => {
     const { seed, steps, tokens, trainingLoss, validationLoss, seconds } = training
@@ -35,32 +37,4 @@ export async function trainFamily(placed: PlacedFamily, options: Omit<RunOptions
     )
   }
   reportFailures(result)
-}
-
-/** Train, write and record, in this order: rows are of models whose folders are there. */
-async function compute(
-  placed: PlacedFamily,
-  folder: string,
-  options: Omit<RunOptions, 'set'>,
-): Promise<{ readonly saved: readonly SavedModel[]; readonly result: FamilyRun['result'] }> {
-  await using session = await openSession(options)
-  const { cache, executor, signal } = session
-  const progress = new Progress(process.stderr)
-  let run: FamilyRun
-  try {
-    run = await runFamily(placed, {
-      cache,
-      executor,
-      signal,
-      onEvent: progress.onEvent,
-      version: packageJson.version,
-      tag: options.tag ?? null,
-    })
-  } finally {
-    progress.stop()
-  }
-  const saved = await saveFamily(folder, run)
-  const { notices } = await recordRows(isthmusHome().directory, run.rows)
-  for (const notice of notices) process.stderr.write(`${notice}\n`)
-  return { saved, result: run.result }
 }

@@ -48,10 +48,12 @@ export async function collectGarbage(cache: Cache, options: GarbageOptions = {})
   cache.actions.refresh()
   const records = [...cache.actions.records()]
   const usage = new Usage(cache.uses.list(), spared)
-  const kept = await withinSize(cache, records.filter(rule(usage, options)), usage, options.maximumBytes)
+  const blobs: StoredBlob[] = []
+  for await (const blob of listBlobs(cache)) blobs.push(blob)
+  const kept = withinSize(blobs, records.filter(rule(usage, options)), usage, options.maximumBytes)
   const goes = new Set(records)
   for (const record of kept) goes.delete(record)
-  const { garbage, used } = await divideBlobs(cache, kept, spared)
+  const { garbage, used } = divideBlobs(blobs, kept, spared)
   const abandoned = await cache.partial.abandoned()
   if (!dryRun) {
     for (const key of abandoned) cache.partial.remove(key)
@@ -117,15 +119,14 @@ function rule(usage: Usage, { names, olderThanDays }: GarbageOptions): (record: 
 }
 
 /** Drop the records that were used least recently until the blobs of the others are small enough. */
-async function withinSize(
-  cache: Cache,
+function withinSize(
+  blobs: readonly StoredBlob[],
   records: readonly ActionRecord[],
   usage: Usage,
   maximumBytes: number | undefined,
-): Promise<readonly ActionRecord[]> {
+): readonly ActionRecord[] {
   if (maximumBytes === undefined) return records
-  const sizes = new Map<Digest, number>()
-  for await (const { digest, bytes } of listBlobs(cache)) sizes.set(digest, bytes)
+  const sizes = new Map(blobs.map(({ digest, bytes }) => [digest, bytes]))
   const users = new Map<Digest, number>()
   for (const { output } of records) {
     for (const blob of new Set(Object.values(output.blobs))) users.set(blob, (users.get(blob) ?? 0) + 1)
@@ -144,15 +145,15 @@ async function withinSize(
   return records.filter((record) => !dropped.has(record))
 }
 
-async function divideBlobs(
-  cache: Cache,
+function divideBlobs(
+  blobs: readonly StoredBlob[],
   kept: readonly ActionRecord[],
   spared: number,
-): Promise<{ garbage: StoredBlob[]; used: StoredBlob[] }> {
+): { garbage: StoredBlob[]; used: StoredBlob[] } {
   const named = new Set(kept.flatMap(({ output }) => Object.values(output.blobs)))
   const garbage: StoredBlob[] = []
   const used: StoredBlob[] = []
-  for await (const blob of listBlobs(cache)) {
+  for (const blob of blobs) {
     if (named.has(blob.digest) || blob.modified > spared) used.push(blob)
     else garbage.push(blob)
   }

@@ -1,11 +1,10 @@
 import { hash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
-import { rename, unlink, writeFile } from 'node:fs/promises'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { decodeCheckedLine, encodeCheckedLine } from './checked-line.ts'
+import { readCheckedFile, writeCheckedFile } from './checked-file.ts'
 import type { Digest } from './digest.ts'
 import { translateWriteError } from './errors.ts'
-import { temporaryPath } from './temporary-directory.ts'
 
 /** What a run needed of a cache: computed, or found there. */
 export interface RunUse {
@@ -34,15 +33,12 @@ export class RunUses {
    *  @throws {CacheWriteError} when the disk is full or may not be written.
    */
   async record(use: RunUse): Promise<void> {
-    const temporary = temporaryPath(join(this.#cacheDirectory, 'tmp'))
     try {
       mkdirSync(this.#directory, { recursive: true })
-      await writeFile(temporary, encodeCheckedLine(use))
-      await rename(temporary, join(this.#directory, hash('sha256', JSON.stringify([use.name, use.tag]))))
     } catch (error) {
-      await unlink(temporary).catch(() => undefined)
       throw translateWriteError(error, this.#cacheDirectory)
     }
+    await writeCheckedFile(this.#cacheDirectory, this.#path(use), use)
   }
 
   /** All uses, the latest first. What is damaged is left out: it is known again when its study is next run. */
@@ -50,7 +46,7 @@ export class RunUses {
     if (!existsSync(this.#directory)) return []
     return readdirSync(this.#directory)
       .flatMap((name) => {
-        const use = decodeCheckedLine(readFileSync(join(this.#directory, name), 'utf8').trimEnd())
+        const use = readCheckedFile(join(this.#directory, name))
         return use === undefined ? [] : [use as RunUse]
       })
       .sort((left, right) => (left.at < right.at ? 1 : -1))
@@ -62,10 +58,12 @@ export class RunUses {
    */
   async untag(tag: string): Promise<number> {
     const tagged = this.list().filter((use) => use.tag === tag)
-    for (const { name } of tagged) {
-      await unlink(join(this.#directory, hash('sha256', JSON.stringify([name, tag])))).catch(() => undefined)
-    }
+    for (const use of tagged) await unlink(this.#path(use)).catch(() => undefined)
     return tagged.length
+  }
+
+  #path({ name, tag }: RunUse): string {
+    return join(this.#directory, hash('sha256', JSON.stringify([name, tag])))
   }
 
   get #directory(): string {

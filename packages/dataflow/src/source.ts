@@ -1,15 +1,14 @@
 import { hash } from 'node:crypto'
-import { readFile, rename, unlink, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { UserError } from '@isthmus/tensor'
 import { artifactDigest, type SourceFile } from './artifact.ts'
 import type { Cache } from './cache.ts'
-import { decodeCheckedLine, encodeCheckedLine } from './checked-line.ts'
+import { writeCheckedFile } from './checked-file.ts'
+import { decodeCheckedLine } from './checked-line.ts'
 import { canonicalJson, type Digest, type Json } from './digest.ts'
 import { digestFile, fingerprint } from './digest-file.ts'
-import { translateWriteError } from './errors.ts'
 import type { Source } from './node.ts'
-import { temporaryPath } from './temporary-directory.ts'
 
 /** A file written this recently may be written again without its times changing, so its digest is not remembered. */
 const settledAfterMilliseconds = 2000
@@ -61,7 +60,7 @@ async function digestSourceFile(cache: Cache, path: string): Promise<SourceMemo>
     throw new UserError(`The file ${path} changed while it was being read: let nothing write to it, and run again.`)
   }
   const fresh = { path, fingerprint: before, digest }
-  if (!cache.readOnly && isSettled(before)) await writeMemo(cache, memoPath, fresh)
+  if (!cache.readOnly && isSettled(before)) await writeCheckedFile(cache.directory, memoPath, fresh)
   return fresh
 }
 
@@ -87,15 +86,4 @@ function isSettled(state: string): boolean {
 async function readMemo(path: string): Promise<SourceMemo | undefined> {
   const line = await readFile(path, 'utf8').catch(() => undefined)
   return line === undefined ? undefined : (decodeCheckedLine(line.trimEnd()) as SourceMemo | undefined)
-}
-
-async function writeMemo(cache: Cache, path: string, memo: SourceMemo): Promise<void> {
-  const temporary = temporaryPath(join(cache.directory, 'tmp'))
-  try {
-    await writeFile(temporary, encodeCheckedLine(memo))
-    await rename(temporary, path)
-  } catch (error) {
-    await unlink(temporary).catch(() => undefined)
-    throw translateWriteError(error, cache.directory)
-  }
 }

@@ -1,3 +1,4 @@
+import { elementCount } from '@isthmus/tensor'
 import type { Graph } from './graph.ts'
 
 /** How large a transformer is, whatever its configuration calls it. */
@@ -9,6 +10,11 @@ export interface GraphSizes {
   readonly heads: number
   /** The tokens that it knows; 0 where it reads none. */
   readonly vocabulary: number
+}
+
+/** How many numbers the parameters of a graph are. */
+export function parameterCount({ parameters }: Pick<Graph, 'parameters'>): number {
+  return parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0)
 }
 
 /** Read the sizes of a transformer from its graph. What the graph does not have is 0. */

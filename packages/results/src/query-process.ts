@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { UserError } from '@isthmus/tensor'
-import type { QueryResult, SandboxLimits } from './query-sandboxed.ts'
+import { type QueryResult, type SandboxLimits, sandboxDefaults } from './query-sandboxed.ts'
 
 /** How a query is run in a process of its own. */
 export interface QueryProcessOptions extends SandboxLimits {
@@ -27,7 +27,7 @@ export type QueryAnswer =
   | { readonly type: 'failed'; readonly message: string }
 
 /** How long a query may go on after it was told to stop, before its process is killed. */
-const graceMilliseconds = 2000
+const graceMilliseconds = 1000
 
 /** Run a user's query as `querySandboxed` does, in a process that ends with it.
  *
@@ -38,7 +38,7 @@ const graceMilliseconds = 2000
  */
 export async function queryInProcess(path: string, sql: string, options: QueryProcessOptions): Promise<QueryResult> {
   const { workerModule, execArgv = process.execArgv, signal, ...limits } = options
-  const { timeoutMs = 30_000, waitMs = 10_000 } = limits
+  const { timeoutMs, waitMs } = { ...sandboxDefaults, ...limits }
   signal?.throwIfAborted()
   const module = workerModule instanceof URL ? fileURLToPath(workerModule) : workerModule
   const child = fork(module, { execArgv: [...execArgv], stdio: ['ignore', 'ignore', 2, 'ipc'] })

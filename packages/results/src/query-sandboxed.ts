@@ -17,6 +17,9 @@ export interface SandboxLimits {
   readonly waitMs?: number
 }
 
+/** What limits are where they are not given. */
+export const sandboxDefaults = { memoryLimit: '1GB', timeoutMs: 30_000, maxRows: 100_000, waitMs: 10_000 } as const
+
 /** The result of a user's query. */
 export interface QueryResult {
   /** Names, all different, and DuckDB's types, e.g. `DOUBLE`. */
@@ -35,7 +38,7 @@ export interface QueryResult {
  *    passed; when there is no file yet, or another process keeps it.
  */
 export async function querySandboxed(path: string, sql: string, limits: SandboxLimits = {}): Promise<QueryResult> {
-  const { memoryLimit = '1GB', timeoutMs = 30_000, maxRows = 100_000, waitMs = 10_000 } = limits
+  const { memoryLimit, timeoutMs, maxRows, waitMs } = { ...sandboxDefaults, ...limits }
   const absolute = resolve(path)
   requireResults(absolute)
   const duckdb = await import('@duckdb/node-api')

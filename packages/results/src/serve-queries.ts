@@ -1,15 +1,14 @@
 import { UserError } from '@isthmus/tensor'
 import type { QueryAnswer, QueryMessage } from './query-process.ts'
-import { querySandboxed, type SandboxLimits } from './query-sandboxed.ts'
+import { querySandboxed } from './query-sandboxed.ts'
 
 /** Resident bytes above which a query is ended: DuckDB's own limit, by default 1 GB, does not count single values. */
 const residentLimit = 2_500_000_000
 const watchMilliseconds = 20
-const graceMilliseconds = 1000
 
 /** Make this process one that answers one query of `queryInProcess`: the whole of a worker module is a call of this.
  *
- *  DuckDB computes on other threads, so that this one can watch the time and the memory, and end the process.
+ *  DuckDB computes on other threads, so that this one can watch the memory, and end the process; the parent watches the time.
  */
 export function serveQueries(): void {
   if (process.send === undefined) {
@@ -19,7 +18,7 @@ export function serveQueries(): void {
   // An interrupt from the terminal is for the parent, which ends this process.
   process.on('SIGINT', () => undefined)
   process.once('message', ({ path, sql, limits }: QueryMessage) => {
-    watch(limits)
+    watchMemory()
     querySandboxed(path, sql, limits).then(
       (result) => answer({ type: 'result', result }),
       (error) =>
@@ -31,15 +30,11 @@ export function serveQueries(): void {
   })
 }
 
-function watch({ timeoutMs = 30_000, waitMs = 10_000 }: SandboxLimits): void {
-  const start = performance.now()
+function watchMemory(): void {
   setInterval(() => {
-    if (process.memoryUsage.rss() > residentLimit) {
-      const message = `The query was stopped at ${(residentLimit / 1e9).toFixed(1)} GB of memory: ask for less of it`
-      answer({ type: 'refused', message })
-    } else if (performance.now() - start > timeoutMs + waitMs + graceMilliseconds) {
-      answer({ type: 'refused', message: `The query was stopped after ${timeoutMs / 1000} s: ask for less of it` })
-    }
+    if (process.memoryUsage.rss() <= residentLimit) return
+    const message = `The query was stopped at ${(residentLimit / 1e9).toFixed(1)} GB of memory: ask for less of it`
+    answer({ type: 'refused', message })
   }, watchMilliseconds)
 }
 

@@ -3,9 +3,6 @@ import type { z } from 'zod'
 import type { StudyDefinition, Sweep } from './define-study.ts'
 import { type StudySettings, studySettings } from './settings.ts'
 
-/** A schema of settings, of which each has a default. */
-export type SettingsSchema<Settings> = z.ZodType<Settings>
-
 /** One point of a study's grid. */
 export interface StudyVariant {
   /** The swept settings and their values, `alignment.fraction=0.1`; empty where nothing is swept. */
@@ -79,12 +76,13 @@ export function overrideSettings<Definition extends object>(
   }, definition)
 }
 
-/** Fill in the defaults of settings, by their schema.
+/** Fill in the defaults of settings.
  *
+ *  @param schema Of which each setting has a default.
  *  @param where What to call their file.
  *  @throws {UserError} naming the setting that is unknown or has a wrong value.
  */
-export function parseSettings<Settings>(schema: SettingsSchema<Settings>, settings: unknown, where: string): Settings {
+export function parseSettings<Settings>(schema: z.ZodType<Settings>, settings: unknown, where: string): Settings {
   const parsed = schema.safeParse(settings)
   if (parsed.success) return parsed.data
   const defaults = schema.parse({}) as Readonly<Record<string, unknown>>

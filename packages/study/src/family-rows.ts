@@ -1,5 +1,5 @@
 import { artifactDigest, type Digest } from '@isthmus/dataflow'
-import { graphOf, graphSizes } from '@isthmus/model'
+import { graphOf, graphSizes, parameterCount } from '@isthmus/model'
 import type { ModelRow, ResultRows } from '@isthmus/results'
 import { nodesOf } from './forward-passes.ts'
 import type { FamilyPlan, PlannedModel } from './plan-family.ts'
@@ -41,7 +41,7 @@ function modelRow({ name, params }: PlannedModel, blobs: Readonly<Record<string,
     digest: artifactDigest({ kind: 'checkpoint' }, files),
     name,
     architecture: graph.architecture,
-    parameters: graph.parameters.reduce((sum, { shape }) => sum + shape.reduce((product, n) => product * n, 1), 0),
+    parameters: parameterCount(graph),
     dtype: 'F32',
     ...graphSizes(graph),
     source: null,

@@ -1,11 +1,11 @@
-import { type Digest, type RunResult, run } from '@isthmus/dataflow'
+import type { Digest, RunResult } from '@isthmus/dataflow'
 import type { ResultRows } from '@isthmus/results'
 import type { TrainingCurvePoint } from '@isthmus/training'
 import type { ExpandedFamily } from './expand-family.ts'
 import { familyRows } from './family-rows.ts'
 import type { PlanContext } from './plan-alignment.ts'
 import { type FamilyPlan, type PlannedModel, planFamily } from './plan-family.ts'
-import { computeNow, type RunStudiesOptions, recordUse } from './run-study.ts'
+import { computeNow, type RunStudiesOptions, recordUse, runTargets } from './run-study.ts'
 import type { FinishedNode } from './study-rows.ts'
 
 /** A family, and how the paths of its settings become paths of this machine. */
@@ -39,19 +39,10 @@ export interface FamilyRun {
  *  @throws {UserError} when the family cannot be planned.
  */
 export async function runFamily({ family, resolvePath }: PlacedFamily, options: RunStudiesOptions): Promise<FamilyRun> {
-  const { cache, executor, signal, onEvent, version } = options
+  const { cache, version } = options
   const startedAt = new Date().toISOString()
   const plan = await planFamily(family, { cache, resolvePath, compute: computeNow(options) })
-  const finished = new Map<Digest, FinishedNode>()
-  const result = await run(plan.targets, {
-    cache,
-    executor,
-    ...(signal === undefined ? {} : { signal }),
-    onEvent(event) {
-      if (event.type === 'finished') finished.set(event.node.identity, event)
-      onEvent?.(event)
-    },
-  })
+  const { result, finished } = await runTargets(plan.targets, options)
   const finishedAt = new Date().toISOString()
   await recordUse(family.name, plan.targets, { ...options, finished })
   const trained = plan.models.filter(({ node }) => finished.has(node.identity))

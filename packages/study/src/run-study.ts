@@ -4,7 +4,7 @@ import type { ExpandedStudy } from './expand-study.ts'
 import { countForwardPasses, type ForwardPasses, nodesOf } from './forward-passes.ts'
 import type { PlanContext } from './plan-alignment.ts'
 import { planStudy, type StudyContext, type StudyPlan } from './plan-study.ts'
-import { type FinishedNode, studyRows } from './study-rows.ts'
+import { type FinishedNode, type RecordedRun, studyRows } from './study-rows.ts'
 
 /** How studies are run. */
 export interface RunStudiesOptions extends Pick<StudyContext, 'cache' | 'pull'> {
@@ -35,30 +35,37 @@ export interface StudiesRun {
  *  @throws {UserError} when a study cannot be planned.
  */
 export async function runStudies(studies: readonly PlacedStudy[], options: RunStudiesOptions): Promise<StudiesRun> {
-  const { cache, executor, signal, onEvent, version, pull } = options
+  const { cache, version, pull } = options
   const startedAt = new Date().toISOString()
   const plans: StudyPlan[] = []
   for (const { study, resolvePath } of studies) {
     const compute = computeNow(options)
     plans.push(await planStudy(study, { cache, resolvePath, compute, ...(pull === undefined ? {} : { pull }) }))
   }
-  const finished = new Map<Digest, FinishedNode>()
-  const result = await run(
-    plans.flatMap(({ targets }) => targets),
-    {
-      cache,
-      executor,
-      ...(signal === undefined ? {} : { signal }),
-      onEvent(event) {
-        if (event.type === 'finished') finished.set(event.node.identity, event)
-        onEvent?.(event)
-      },
-    },
-  )
+  const targets = plans.flatMap((plan) => plan.targets)
+  const { result, finished } = await runTargets(targets, options)
   const finishedAt = new Date().toISOString()
   for (const { study, targets } of plans) await recordUse(study.name, targets, { ...options, finished })
   const rows = plans.map((plan) => studyRows({ plan, result, finished, startedAt, finishedAt, version }))
   return { plans, result, rows: joinRows(rows), forwardPasses: countForwardPasses(plans) }
+}
+
+/** Compute targets, and keep what the run says of each node that finishes. */
+export async function runTargets(
+  targets: readonly Node[],
+  { cache, executor, signal, onEvent }: Pick<RunStudiesOptions, 'cache' | 'executor' | 'signal' | 'onEvent'>,
+): Promise<Pick<RecordedRun, 'result' | 'finished'>> {
+  const finished = new Map<Digest, FinishedNode>()
+  const result = await run(targets, {
+    cache,
+    executor,
+    ...(signal === undefined ? {} : { signal }),
+    onEvent(event) {
+      if (event.type === 'finished') finished.set(event.node.identity, event)
+      onEvent?.(event)
+    },
+  })
+  return { result, finished }
 }
 
 /** Remember in the cache what a study has used, so that garbage is told from it. */

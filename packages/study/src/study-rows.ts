@@ -1,5 +1,5 @@
 import { canonicalDigest, type Digest, type Json, type Node, type NodeInput, type RunResult } from '@isthmus/dataflow'
-import { graphSizes } from '@isthmus/model'
+import { graphSizes, parameterCount } from '@isthmus/model'
 import type {
   AlignmentRow,
   ArtifactRow,
@@ -124,7 +124,7 @@ function modelRows({ name, checkpoint, graph, dtype, source }: StudyModel, finis
       digest,
       name,
       architecture: graph.architecture,
-      parameters: graph.parameters.reduce((sum, { shape }) => sum + shape.reduce((product, n) => product * n, 1), 0),
+      parameters: parameterCount(graph),
       dtype,
       ...graphSizes(graph),
       source,

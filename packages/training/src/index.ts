@@ -6,6 +6,7 @@ export { dropoutMask } from './dropout-mask.ts'
 export { headParameters } from './head-parameters.ts'
 export { initialParameters } from './initial-parameters.ts'
 export { bertInitialization, type Initialization, initialization, localInitialization } from './initialization.ts'
+export { type LossBatch, lossOverBatches } from './loss-over-batches.ts'
 export { assertPhasesFit, type PretrainingOptions, pretrainingBatches } from './pretraining-batches.ts'
 export {
   type PretrainingPhase,

@@ -6,7 +6,6 @@ import {
   randomStream,
   type Tokenizer,
 } from '@isthmus/corpus'
-import { selectFeeds } from '@isthmus/engine'
 import { type Graph, graphOf, maxPositions, objectiveOf } from '@isthmus/model'
 import { type Tensor, UserError } from '@isthmus/tensor'
 import type { PretrainingPhase } from './pretraining-phases.ts'
@@ -85,8 +84,7 @@ function openPhase(phase: PretrainingPhase, options: PretrainingOptions): OpenPh
       const labelled = label(blocksOf(step), objective, step, options)
       const [batch] = blockBatches(labelled, blocksPerStep)
       const firstPosition = phase.randomPosition ? randomStream(seed, 'position', step).index(places) : 0
-      const graph = graphs(firstPosition)
-      return { graph, feeds: selectFeeds({ inputs: graph.inputs.map(({ name }) => name) }, batch!.feeds) }
+      return { graph: graphs(firstPosition), feeds: batch!.feeds }
     },
   }
 }

@@ -13,6 +13,7 @@ import { readTrainingState, writeTrainingState } from './training-state.ts'
 export interface TrainingBatch {
   /** May differ from step to step (a causal mask, another position); its parameters may not. */
   readonly graph: Graph
+  /** By the graph's inputs; what it does not read may be among them. */
   readonly feeds: Feeds
 }
 

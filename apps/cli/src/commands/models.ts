@@ -1,9 +1,8 @@
 import { resolve } from 'node:path'
 import { Checkpoint } from '@isthmus/checkpoint'
 import { openCache } from '@isthmus/dataflow'
-import { describeSymmetries, graphOf, symmetries } from '@isthmus/model'
+import { describeSymmetries, graphOf, parameterCount, symmetries } from '@isthmus/model'
 import { openModels } from '@isthmus/study'
-import { elementCount } from '@isthmus/tensor'
 import { isthmusHome } from '../home.ts'
 
 /** `isthmus models inspect`. */
@@ -17,7 +16,7 @@ export async function inspectCommand(folder: string, { json }: { readonly json?:
     const report = {
       folder,
       architecture: graph.architecture,
-      parameters: graph.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0),
+      parameters: parameterCount(graph),
       tensors: checkpoint.tensors.size,
       unusedTensors: [...checkpoint.tensors.keys()].filter((name) => !used.has(name)),
       mapped: checkpoint.mapped,

@@ -7,23 +7,14 @@ import {
   type ResultRows,
   recordRows,
 } from '@isthmus/results'
-import { type ExpandedStudy, type ForwardPasses, type PlacedStudy, runStudies, type StudiesRun } from '@isthmus/study'
-import packageJson from '../../package.json' with { type: 'json' }
+import { type ExpandedStudy, type ForwardPasses, runStudies } from '@isthmus/study'
+import { computeRun, type RunOptions } from '../compute-run.ts'
 import { isthmusHome } from '../home.ts'
 import { leaderboardText } from '../leaderboard-table.ts'
-import { Progress } from '../progress.ts'
 import { modelPuller } from '../pull-model.ts'
 import { readStudies } from '../read-study.ts'
 import { reportFailures, stepsSummary } from '../run-summary.ts'
-import { openSession, type SessionOptions } from '../session.ts'
 import { trainFamily } from '../train-family.ts'
-
-/** The options of `isthmus run`. */
-export interface RunOptions extends SessionOptions {
-  readonly set: readonly string[]
-  readonly tag?: string
-  readonly json?: boolean
-}
 
 /** `isthmus run`: compute a study or a collection of them, record it, show the leaderboards; or train a family. */
 export async function runCommand(name: string, options: RunOptions): Promise<void> {
@@ -32,7 +23,9 @@ export async function runCommand(name: string, options: RunOptions): Promise<voi
   process.stderr.write(`${read.name}: ${read.title}\n`)
   if (read.kind === 'family') return trainFamily(read, options)
   const { studies, ...collection } = read
-  const { result, rows, forwardPasses } = await compute(studies, options)
+  const { result, rows, forwardPasses } = await computeRun(options, (run) =>
+    runStudies(studies, { ...run, pull: modelPuller(process.stderr, run.signal) }),
+  )
   const shown = await record(
     studies.map(({ study }) => study),
     rows,
@@ -53,25 +46,6 @@ export async function runCommand(name: string, options: RunOptions): Promise<voi
     }
   }
   reportFailures(result)
-}
-
-async function compute(studies: readonly PlacedStudy[], options: RunOptions): Promise<StudiesRun> {
-  await using session = await openSession(options)
-  const { cache, executor, signal } = session
-  const progress = new Progress(process.stderr)
-  try {
-    return await runStudies(studies, {
-      cache,
-      executor,
-      signal,
-      onEvent: progress.onEvent,
-      pull: modelPuller(process.stderr, signal),
-      version: packageJson.version,
-      tag: options.tag ?? null,
-    })
-  } finally {
-    progress.stop()
-  }
 }
 
 interface Shown {

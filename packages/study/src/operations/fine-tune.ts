@@ -1,18 +1,16 @@
 import { readTaskTable, taskBatch } from '@isthmus/corpus'
 import { defineOperation, one } from '@isthmus/dataflow'
-import { selectFeeds } from '@isthmus/engine'
 import { readWeights } from '@isthmus/merging'
 import { graphOf } from '@isthmus/model'
-import { classifierConfig, headParameters, shuffledRows, train, trainingRecipe } from '@isthmus/training'
+import { classifierConfig, headParameters, shuffledRows, trainingRecipe } from '@isthmus/training'
 import { z } from 'zod'
 import { checkpointArtifact, engineParam, taskTableArtifact, trainedCheckpointArtifact } from './artifacts.ts'
 import { assertEngineVersion, openModel } from './runtime.ts'
+import { trainResumably } from './train-resumably.ts'
 import { writeTrainedCheckpoint } from './write-trained-checkpoint.ts'
 
 /** Points of a curve of the loss. */
 const curvePoints = 50
-/** How often a training that lasts is put by. */
-const stateMinutes = 2
 
 /** Fine-tune a model on a task: its encoder, with a head drawn anew.
  *
@@ -45,16 +43,12 @@ export const fineTune = defineOperation({
     )
     const { stepsPerEpoch, rows } = shuffledRows(task.texts.length, { batchSize, seed: recipe.seed })
     const steps = epochs * stepsPerEpoch
-    const inputs = graph.inputs.map(({ name }) => name)
-    const trained = await train({
+    const trained = await trainResumably(context, {
       parameters: new Map([...encoder, ...headParameters(config, 'config.json', headSeed)]),
       recipe: { ...recipe, steps, warmupSteps: Math.round(warmup * steps) },
       executionProvider: engine.executionProvider,
-      batch: (step) => ({ graph, feeds: selectFeeds({ inputs }, taskBatch(task, rows(step)).feeds) }),
+      batch: (step) => ({ graph, feeds: taskBatch(task, rows(step)).feeds }),
       recordEvery: Math.max(1, Math.round(steps / curvePoints)),
-      state: { path: await context.partial('state'), minutes: stateMinutes },
-      onStep: (done, total) => context.progress(done, total),
-      signal: context.signal,
     })
     return writeTrainedCheckpoint(context, config, graph, trained)
   },

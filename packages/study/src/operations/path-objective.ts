@@ -10,7 +10,7 @@ import {
 } from '@isthmus/corpus'
 import type { Graph } from '@isthmus/model'
 import { type Tensor, UserError } from '@isthmus/tensor'
-import { openDifferentiator, shuffledRows } from '@isthmus/training'
+import { lossOverBatches, openDifferentiator, shuffledRows } from '@isthmus/training'
 
 /** Blocks that the held-out loss is taken on in one pass. */
 const heldOutBatch = 16
@@ -55,7 +55,6 @@ export async function openPathObjective(graph: Graph, options: PathObjectiveOpti
   const label = await labeller(options)
   const { rows } = shuffledRows(count, { batchSize, seed })
   const heldOut = [...blockBatches(label(rowsOf(inputIds, range(heldOutBlocks)), ['held-out']), heldOutBatch)]
-  const predictions = heldOut.reduce((sum, batch) => sum + batch.predictions, 0)
   let blocksRead = heldOutBlocks
   return {
     tokensRead: () => blocksRead * inputIds.shape[1]!,
@@ -65,9 +64,7 @@ export async function openPathObjective(graph: Graph, options: PathObjectiveOpti
       const [batch] = blockBatches(label(rowsOf(inputIds, drawn), ['step', step]), batchSize)
       return differentiator.gradients(graph, weights, batch!.feeds)
     },
-    heldOutLoss: (weights) =>
-      heldOut.reduce((sum, batch) => sum + batch.predictions * differentiator.loss(graph, weights, batch.feeds), 0) /
-      predictions,
+    heldOutLoss: (weights) => lossOverBatches(differentiator, graph, weights, heldOut),
   }
 }
 

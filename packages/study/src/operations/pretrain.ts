@@ -1,15 +1,14 @@
 import { copyFile } from 'node:fs/promises'
 import { blockBatches, openTokenizer, readMaskedBlocks, readTokenStream } from '@isthmus/corpus'
 import { type Cost, defineOperation, type InputArtifact, one } from '@isthmus/dataflow'
-import { selectFeeds } from '@isthmus/engine'
-import { graphOf } from '@isthmus/model'
+import { type Graph, graphOf, parameterCount } from '@isthmus/model'
 import {
-  type Differentiator,
   initialization,
   initialParameters,
+  lossOverBatches,
   pretrainingBatches,
   pretrainingPhase,
-  train,
+  type TrainingOptions,
   trainingRecipe,
 } from '@isthmus/training'
 import { z } from 'zod'
@@ -22,10 +21,9 @@ import {
 } from './artifacts.ts'
 import { blobPaths } from './blob-paths.ts'
 import { assertEngineVersion } from './runtime.ts'
+import { trainResumably } from './train-resumably.ts'
 import { writeTrainedCheckpoint } from './write-trained-checkpoint.ts'
 
-/** How often a training that lasts is put by. */
-const stateMinutes = 2
 /** Blocks of validation in one forward pass. */
 const validationBatch = 16
 
@@ -61,16 +59,13 @@ export const pretrain = defineOperation({
     const { config, recipe, engine } = params
     assertEngineVersion(engine)
     const graph = graphOf(config, 'config.json', { padding: false })
-    const trained = await train({
+    const trained = await trainResumably(context, {
       parameters: initialParameters(graph, params.initialization, recipe.seed),
       recipe,
       executionProvider: engine.executionProvider,
       batch: await openBatches(tokens, tokenizer, params),
       recordEvery: params.recordEvery,
-      validation: { every: params.validateEvery, loss: await openValidation(validation, config) },
-      state: { path: await context.partial('state'), minutes: stateMinutes },
-      onStep: (done, total) => context.progress(done, total),
-      signal: context.signal,
+      validation: { every: params.validateEvery, loss: await openValidation(validation, graph) },
     })
     for (const [name, path] of Object.entries(await blobPaths(tokenizer))) {
       await copyFile(path, await context.createBlob(name))
@@ -91,27 +86,19 @@ export async function openBatches(
 }
 
 /** The mean loss over the selected positions of the validation blocks. */
-async function openValidation(validation: InputArtifact, config: PretrainingParams['config']) {
-  const graph = graphOf(config, 'config.json', { padding: false })
-  const inputs = graph.inputs.map(({ name }) => name)
+async function openValidation(validation: InputArtifact, graph: Graph) {
   const blocks = await readMaskedBlocks(await validation.path('blocks'))
-  return (differentiator: Differentiator, parameters: Parameters<Differentiator['loss']>[1]): number => {
-    let [sum, predictions] = [0, 0]
-    for (const batch of blockBatches(blocks, validationBatch)) {
-      const loss = differentiator.loss(graph, parameters, selectFeeds({ inputs }, batch.feeds))
-      sum += batch.predictions * loss
-      predictions += batch.predictions
-    }
-    return sum / predictions
-  }
+  return (...[differentiator, parameters]: Parameters<NonNullable<TrainingOptions['validation']>['loss']>): number =>
+    lossOverBatches(differentiator, graph, parameters, blockBatches(blocks, validationBatch))
 }
 
 /** Multiply-adds are six a weight and token, at some 50 GFLOP a second; memory is what a step's values take in f32, with
  *  their gradients and what a backend keeps for itself.
  */
 function pretrainingCost({ config, tokensPerStep, recipe }: PretrainingParams): Cost {
-  const { parameters, nodes, shapes } = graphOf(config, 'config.json', { padding: false })
-  const weights = parameters.reduce((sum, { shape }) => sum + shape.reduce((product, n) => product * n, 1), 0)
+  const graph = graphOf(config, 'config.json', { padding: false })
+  const { nodes, shapes } = graph
+  const weights = parameterCount(graph)
   const width = nodes.reduce((sum, { output }) => {
     const last = shapes[output]!.at(-1)
     return sum + (typeof last === 'number' ? last : 1)
