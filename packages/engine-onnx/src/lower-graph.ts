@@ -1,9 +1,9 @@
-import { pruneGraph } from '@isthmus/engine'
+import { pruneGraph, selectEarly } from '@isthmus/engine'
 import type { Dimension, Graph, Node, ValueId } from '@isthmus/model'
 import type { OnnxInitializer, OnnxModel, OnnxNode, OnnxValue } from './onnx-model.ts'
 
 /** Which lowering this is: results depend on it in their last bits. Raise it with every change of what is emitted. */
-export const loweringRevision = 2
+export const loweringRevision = 3
 
 /** A graph lowered to ONNX, and how to read its results. */
 export interface LoweredGraph {
@@ -17,14 +17,15 @@ export interface LoweredGraph {
 /** Lower what the requested outputs need to ONNX, weights as inputs.
  *
  *  A value `[batch, sequence, width]` is kept as rows `[batch·sequence, width]` from the first `linear` on, so that
- *  every linear map is one GEMM with its bias; only attention sees the batch. Fused: `linear` with its bias → `Gemm`,
+ *  every linear map is one GEMM with its bias; only attention sees the batch. After the last attention only the tokens
+ *  that the head reads are left, where nothing else is asked for. Fused: `linear` with its bias → `Gemm`,
  *  `attention` → `MultiHeadAttention`. Not fused: `add` with the `layerNorm` of it, since ONNX Runtime's
  *  `SkipLayerNormalization` takes several times as long on a CPU as `Add` and `LayerNormalization` together.
  *
  *  @param names Names among the graph's outputs and taps.
  */
 export function lowerGraph(graph: Graph, names: readonly string[]): LoweredGraph {
-  const pruned = pruneGraph(graph, names)
+  const pruned = selectEarly(pruneGraph(graph, names))
   const lowering = new Lowering(pruned.graph)
   for (const node of pruned.graph.nodes) lowering.lower(node)
   const results = new Map<string, { output: string; shape: readonly Dimension[] }>()

@@ -25,8 +25,8 @@ describe('lowerGraph', () => {
   it('fuses a BERT: what is left beside its large operators moves no numbers about', () => {
     const layers = config.numHiddenLayers
     expect(operatorCounts(bert(config), ['negativeLogLikelihood'])).toEqual({
-      // Word and token type embeddings, and the selected rows.
-      Gather: 3,
+      // Word and token type embeddings; the selected rows of the last attention, and of what it is added to.
+      Gather: 4,
       // The first positions.
       Slice: 1,
       Add: 2 * layers + 2,

@@ -1,4 +1,5 @@
 import { ShapeError } from './errors.ts'
+import { lerpBlocks } from './lerp-kernel.ts'
 import type { Tensor } from './tensor.ts'
 
 /** Interpolate two tensors, in place over `out`.
@@ -19,10 +20,9 @@ export function lerp(a: Tensor, b: Tensor, lambda: number, out?: Tensor): Tensor
     }
   }
   const [x, y, z] = [a.data, b.data, target.data]
-  const complement = 1 - lambda
   // 1 · a + 0 · b would lose the sign of a zero in a, and be NaN where b is infinite.
   if (lambda === 1) z.set(x)
   else if (lambda === 0) z.set(y)
-  else for (let i = 0; i < x.length; i++) z[i] = lambda * x[i]! + complement * y[i]!
+  else lerpBlocks(x, y, lambda, z)
   return target
 }

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import initWabt from 'wabt'
 import { lerp, type Tensor, tensor } from '../src/index.ts'
+import { lerpKernelBase64 } from '../src/lerp-kernel.ts'
 
 const words = (x: Tensor) => [...new Uint32Array(x.data.buffer, x.data.byteOffset, x.data.length)]
 const pair = fc.array(fc.tuple(fc.float(), fc.float()), { minLength: 1, maxLength: 20 }).map((rows) =>
@@ -36,6 +39,26 @@ test('is the f64 sum, rounded once', () => {
       expect([...lerp(a!, b!, lambda).data]).toEqual(expected)
     }),
   )
+})
+
+test('is that sum for every element, where blocks of elements begin and end', () => {
+  for (const length of [0, 4095, 4096, 4097, 4099, 12_289]) {
+    const [a, b] = [0.1, 7].map((scale) =>
+      tensor(
+        Float32Array.from({ length }, (_, i) => scale * Math.sin(i)),
+        [length],
+      ),
+    )
+    const expected = a!.data.map((x, i) => 0.3 * x + (1 - 0.3) * b!.data[i]!)
+    expect(words(lerp(a!, b!, 0.3))).toEqual(words(tensor(expected, [length])))
+  }
+})
+
+test('the kernel is its source, assembled', async () => {
+  const wabt = await initWabt()
+  const source = readFileSync(new URL('../src/lerp-kernel.wat', import.meta.url), 'utf8')
+  const { buffer } = wabt.parseWat('lerp-kernel.wat', source, { simd: true }).toBinary({})
+  expect(Buffer.from(buffer).toString('base64')).toBe(lerpKernelBase64)
 })
 
 test('writes over either operand, or into a third tensor, with the same result', () => {
