@@ -1,4 +1,5 @@
-import { type BertConfig, type Graph, graphBuilder } from '@isthmus/model'
+import { pruneGraph, selectEarly } from '@isthmus/engine'
+import { type Dimension, type Graph, graphBuilder } from '@isthmus/model'
 
 /** A product `[rows, inner] [inner, columns]` that a forward pass computes so many times. */
 export interface MatrixProduct {
@@ -8,19 +9,27 @@ export interface MatrixProduct {
   readonly times: number
 }
 
-/** The matrix products of BERT's linear layers, those of attention left out (they are counted against the rest). */
-export function forwardProducts(
-  { hiddenSize, intermediateSize, numHiddenLayers, vocabSize }: BertConfig,
-  { batch, sequence, selected }: { batch: number; sequence: number; selected: number },
+/** The matrix products of the linear layers that some outputs need, those of attention left out (they are counted against
+ *  the rest).
+ *
+ *  @param rowsOf How many rows a value has, by its shape without the last axis.
+ */
+export function linearProducts(
+  graph: Graph,
+  outputs: readonly string[],
+  rowsOf: (leading: readonly Dimension[]) => number,
 ): MatrixProduct[] {
-  const rows = batch * sequence
-  return [
-    { rows, inner: hiddenSize, columns: hiddenSize, times: 4 * numHiddenLayers },
-    { rows, inner: hiddenSize, columns: intermediateSize, times: numHiddenLayers },
-    { rows, inner: intermediateSize, columns: hiddenSize, times: numHiddenLayers },
-    { rows: selected, inner: hiddenSize, columns: hiddenSize, times: 1 },
-    { rows: selected, inner: hiddenSize, columns: vocabSize, times: 1 },
-  ]
+  const products = new Map<string, MatrixProduct>()
+  const { nodes, shapes } = selectEarly(pruneGraph(graph, outputs)).graph
+  for (const node of nodes) {
+    if (node.op !== 'linear') continue
+    const inner = shapes[node.input]!.at(-1) as number
+    const columns = shapes[node.output]!.at(-1) as number
+    const rows = rowsOf(shapes[node.output]!.slice(0, -1))
+    const key = `${rows} ${inner} ${columns}`
+    products.set(key, { rows, inner, columns, times: (products.get(key)?.times ?? 0) + 1 })
+  }
+  return [...products.values()]
 }
 
 /** Multiplications and additions of all repetitions of a product. */
