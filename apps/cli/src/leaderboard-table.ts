@@ -1,4 +1,4 @@
-import type { LeaderboardRow, PublishedRow } from '@isthmus/results'
+import type { EvaluationUse, LeaderboardRow, PublishedRow } from '@isthmus/results'
 import { type FormattableRows, formatRows, type RowFormat } from './format-rows.ts'
 
 /** The leaderboard for reading: intervals as one cell, and what the columns mean under it.
@@ -6,12 +6,14 @@ import { type FormattableRows, formatRows, type RowFormat } from './format-rows.
  *  @param published Barriers that a paper reports; those of the rows' methods and studies get a column, where there is
  *    one. `json` and `csv` hold what is measured here and nothing else.
  *  @param study The study of rows that do not name theirs.
+ *  @param use Of studies that take their barriers to a precision: how many tokens that took.
  */
 export function leaderboardText(
   rows: readonly LeaderboardRow[],
   format: RowFormat,
   published: readonly PublishedRow[] = [],
   study?: string,
+  use: readonly EvaluationUse[] = [],
 ): string {
   if (format === 'json' || format === 'csv') return formatRows(allColumns(rows), format)
   const theirs = rows.map((row) =>
@@ -55,7 +57,17 @@ export function leaderboardText(
     'jackknife over models, since pairs share models. tokens, seconds: what aligning a pair takes.\n' +
     (anyPublished
       ? `published: barrier ± s.e. of ${[...new Set(theirs.flatMap((row) => row?.source ?? []))].join('; ')}.\n`
-      : '')
+      : '') +
+    use.map(useLine).join('')
+  )
+}
+
+function useLine({ study, precision, confidence, curves, widest, tokens, tokens_in_all }: EvaluationUse): string {
+  const count = (value: number) => value.toLocaleString('en')
+  return (
+    `${study}: ${curves} barriers to a precision of ${precision} (the widest ${confidence * 100} % interval is ` +
+    `${widest.toFixed(4)}), on ${((100 * tokens) / tokens_in_all).toFixed(1)} % of the tokens: ${count(tokens)} of ` +
+    `${count(tokens_in_all)}, summed over λ. isthmus sql 'from barrier_estimate' has each interval.\n`
   )
 }
 

@@ -19,7 +19,20 @@ program
   .description('run a study and show its leaderboard, or train a family; what is cached is not computed again')
   .argument('<study>', 'a name under experiments/, or the path of a study.ts')
   .option('--set <setting=value>', 'change a setting: a value, a..b, a,b or sweep(a,b); may be repeated', collect, [])
+  .option(
+    '--only <pattern>',
+    'compute only steps whose label contains this, or whose operation it is, and what they need; * and ? stand for any text and any character; may be repeated',
+    collect,
+    [],
+  )
+  .option('--limit <number>', 'stop when so many steps have been computed; run again to go on')
+  .option(
+    '--max-failures <number>',
+    'stop when so many steps have failed (default: go on with what does not need them)',
+  )
   .option('--jobs <number>', 'how many processes compute at once (default: the number of cores)')
+  .option('--memory <size>', 'how much memory they may take together by estimate, 8GB (default: three quarters)')
+  .option('--foreground', 'compute in this process, one step after the other, for a debugger')
   .option('--cache-from <folder>', 'read this cache too, a team’s, and leave it as it is; may be repeated', collect, [])
   .option('--tag <name>', 'keep what is used in the cache until `cache untag` lets it go')
   .option('--json', 'print one JSON document; progress goes to stderr')
@@ -30,6 +43,7 @@ program
   .description('show what a run would compute, what is cached, and why')
   .argument('<study>', 'a name under experiments/, or the path of a study.ts')
   .option('--set <setting=value>', 'change a setting, as for run', collect, [])
+  .option('--only <pattern>', 'only these steps and what they need, as for run', collect, [])
   .option('--cache-from <folder>', 'read this cache too, as for run', collect, [])
   .option('--explain', 'say for every step whether it would run, and which field of its key is new')
   .option('--json', 'print one JSON document')

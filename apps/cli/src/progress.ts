@@ -1,5 +1,6 @@
 import type { Digest, Node, RunEvent } from '@isthmus/dataflow'
 import { SingleBar } from 'cli-progress'
+import { TimeLeft, type TimeLeftOptions } from './time-left.ts'
 
 /** Where progress goes, and whether that is a terminal. */
 export interface ProgressStream {
@@ -8,24 +9,32 @@ export interface ProgressStream {
 }
 
 const plainSeconds = 5
+/** Between updates of the bar: a run may have thousands of events a second. */
+const barSeconds = 0.1
+/** Lines of one kind that are shown; what comes after is not said. */
+const linesOfKind = 5
 
 /** Show a run while it goes on: a bar on a terminal, a line every few seconds elsewhere. What needs saying at once
- *  (failures, damaged blobs, other runs) is a line of its own on both.
+ *  (damaged blobs, other runs) is a line of its own on both, the first few times.
  */
 export class Progress {
   readonly #stream: ProgressStream
-  readonly #start = performance.now()
   readonly #bar: SingleBar | null
+  readonly #timeLeft: TimeLeft
   readonly #running = new Map<Digest, { readonly label: string; done: number; total: number }>()
+  readonly #said = new Map<RunEvent['type'], number>()
   #total = 0
   #finished = 0
   #cached = 0
-  /** When the first node that had to be computed began: cached ones say nothing about the time left. */
-  #computingSince: number | null = null
-  #lastLine = 0
+  #lastShown = clock()
 
-  constructor(stream: ProgressStream & NodeJS.WriteStream) {
+  /** @param timing Default: one step at once, and nothing is known of what steps take. */
+  constructor(
+    stream: ProgressStream & NodeJS.WriteStream,
+    timing: TimeLeftOptions = { slots: 1, expected: () => new Map() },
+  ) {
     this.#stream = stream
+    this.#timeLeft = new TimeLeft(timing)
     this.#bar =
       stream.isTTY === true
         ? new SingleBar({
@@ -43,26 +52,31 @@ export class Progress {
     switch (event.type) {
       case 'planned':
         this.#total = event.total
+        this.#timeLeft.planned(event.operations)
         this.#bar?.start(event.total, 0, this.#payload())
         break
       case 'started':
-        this.#computingSince ??= performance.now()
+        this.#timeLeft.started(event.node, clock())
         this.#running.set(event.node.identity, { label: event.node.label, done: 0, total: 0 })
         break
-      case 'progress':
-        Object.assign(this.#running.get(event.node.identity) ?? {}, { done: event.done, total: event.total })
+      case 'progress': {
+        const { node, done, total } = event
+        if (total > 0) this.#timeLeft.progressed(node, done / total)
+        Object.assign(this.#running.get(node.identity) ?? {}, { done, total })
         break
+      }
       case 'finished':
-        this.#finished++
         if (event.cached) this.#cached++
-        this.#running.delete(event.node.identity)
+        this.#end(event.node, event.cached ? null : event.seconds)
         break
       case 'failed':
-        this.#finished++
-        this.#running.delete(event.node.identity)
+        this.#end(event.node, null)
+        break
+      case 'skipped':
+        this.#timeLeft.ended(event.node, null)
         break
       default:
-        this.#say(describeEvent(event))
+        this.#say(event)
     }
     this.#show()
   }
@@ -72,38 +86,51 @@ export class Progress {
     this.#bar?.stop()
   }
 
+  #end(node: Node, seconds: number | null): void {
+    this.#finished++
+    this.#timeLeft.ended(node, seconds)
+    this.#running.delete(node.identity)
+  }
+
   #show(): void {
+    const now = clock()
+    if (now - this.#lastShown < (this.#bar === null ? plainSeconds : barSeconds)) return
+    if (this.#bar === null && this.#running.size === 0) return
+    this.#lastShown = now
     if (this.#bar !== null) {
       this.#bar.update(this.#finished, this.#payload())
       return
     }
-    const now = performance.now()
-    if (now - Math.max(this.#lastLine, this.#start) < plainSeconds * 1000 || this.#running.size === 0) return
-    this.#lastLine = now
     const { cached, rate, left, doing } = this.#payload()
     this.#stream.write(`${this.#finished}/${this.#total} steps, ${cached} cached, ${rate}, ${left} left: ${doing}\n`)
   }
 
-  #say(line: string | null): void {
-    if (line !== null) this.#stream.write(this.#bar === null ? `${line}\n` : `\r\u001b[K${line}\n`)
+  #say(event: RunEvent): void {
+    const line = describeEvent(event)
+    if (line === null) return
+    const said = (this.#said.get(event.type) ?? 0) + 1
+    this.#said.set(event.type, said)
+    if (said > linesOfKind) return
+    const whole = said === linesOfKind ? `${line} (more of this kind is not shown)` : line
+    this.#stream.write(this.#bar === null ? `${whole}\n` : `\r\u001b[K${whole}\n`)
   }
 
   #payload() {
-    const computed = this.#finished - this.#cached
-    const partial = [...this.#running.values()].reduce(
-      (sum, { done, total }) => sum + (total > 0 ? done / total : 0),
-      0,
-    )
-    const seconds = this.#computingSince === null ? 0 : (performance.now() - this.#computingSince) / 1000
-    const rate = seconds > 0 ? (computed + partial) / seconds : 0
-    const remaining = this.#total - this.#finished - partial
+    const now = clock()
+    const rate = this.#timeLeft.rate(now)
+    const left = this.#timeLeft.seconds(now)
     return {
       cached: this.#cached,
       rate: rate >= 1 || rate === 0 ? `${rate.toFixed(1)} steps/s` : `${(1 / rate).toFixed(1)} s a step`,
-      left: rate > 0 ? formatSeconds(remaining / rate) : '…',
+      left: left === null ? '…' : formatSeconds(left),
       doing: [...this.#running.values()].map(describeRunning).slice(0, 2).join('; '),
     }
   }
+}
+
+/** Seconds. */
+function clock(): number {
+  return performance.now() / 1000
 }
 
 /** A duration for people: `42 s`, `3 min 05 s`, `1 h 02 min`. */

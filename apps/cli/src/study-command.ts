@@ -1,6 +1,7 @@
 import { type ExpandedStudy, expandFamily, expandStudy } from '@isthmus/study'
 import { UserError } from '@isthmus/tensor'
 import { type LoadedFamily, loadStudies } from './load-study.ts'
+import { shellQuote } from './shell-quote.ts'
 
 /** What a study's own file says of it. */
 export interface StudyFile {
@@ -55,8 +56,8 @@ export function studyCommand(name: string, recorded: readonly unknown[], own: St
   const changed = [...leaves(recorded)].filter(
     ([path, values]) => defaults.has(path) && JSON.stringify(defaults.get(path)) !== JSON.stringify(values),
   )
-  const options = changed.map(([path, values]) => ` --set ${quote(`${path}=${assigned(values)}`)}`)
-  return `npx isthmus run ${quote(name)}${options.join('')}`
+  const options = changed.map(([path, values]) => ` --set ${shellQuote(`${path}=${assigned(values)}`)}`)
+  return `npx isthmus run ${shellQuote(name)}${options.join('')}`
 }
 
 /** The different values of each setting over the variants, by its path. */
@@ -94,9 +95,4 @@ function isScalar(value: unknown): boolean {
 
 function text(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value)
-}
-
-/** Quoted for a POSIX shell, where it needs to be. */
-function quote(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

@@ -1,3 +1,4 @@
+import type { Node } from '@isthmus/dataflow'
 import { recordRows } from '@isthmus/results'
 import { type PlacedFamily, runFamily } from '@isthmus/study'
 import { computeRun, type RunOptions } from './compute-run.ts'
@@ -7,7 +8,11 @@ import { reportFailures, stepsSummary } from './run-summary.ts'
 import { assertFolderIsOurs, saveFamily } from './save-family.ts'
 
 /** `isthmus run` of a family: train its models, record their curves, write their folders, show what they came to. */
-export async function trainFamily(placed: PlacedFamily, options: Omit<RunOptions, 'set'>): Promise<void> {
+export async function trainFamily(
+  placed: PlacedFamily,
+  options: Omit<RunOptions, 'set'>,
+  rerun: (node: Node) => string,
+): Promise<void> {
   const start = performance.now()
   const folder = placed.resolvePath(placed.family.settings.folder)
   for (const seed of placed.family.settings.seeds) await assertFolderIsOurs(folder, seed)
@@ -36,5 +41,5 @@ export async function trainFamily(placed: PlacedFamily, options: Omit<RunOptions
       `${formatRows({ columns, rows }, 'table')}losses: mean −ln p of what is predicted (nats); the models are in ${folder}\n`,
     )
   }
-  reportFailures(result)
+  reportFailures(result, rerun)
 }

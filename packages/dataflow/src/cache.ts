@@ -52,9 +52,12 @@ export class Cache {
     this.uses = new RunUses(directory)
   }
 
-  /** Read the packs that appeared since the last call, in this cache and in the others. */
-  refresh(): void {
-    for (const actions of [this.actions, ...this.#otherActions]) actions.refresh()
+  /** Read the packs that appeared since the last call, in this cache and in the others.
+   *
+   *  @param options `relist`: whatever the directories' times of change say.
+   */
+  refresh(options: { readonly relist?: boolean } = {}): void {
+    for (const actions of [this.actions, ...this.#otherActions]) actions.refresh(options)
   }
 
   /** Every record of this cache, then those of the others. */

@@ -28,18 +28,37 @@ export function estimateCost(
     if (state !== 'cached') counts.set(node.operation.id, (counts.get(node.operation.id) ?? 0) + 1)
   }
   if (counts.size === 0) return []
-  const records = latestRecords(cache, counts)
+  const records = latestRecords(cache, new Set(counts.keys()))
+  const bytesOf = ({ output }: ActionRecord) =>
+    Object.values(output.blobs).reduce((sum, blob) => sum + sizeOf(cache, blob), 0)
   return [...counts].map(([operation, nodes]) => {
-    const past = records.get(operation) ?? []
-    const mean = (of: (record: ActionRecord) => number) =>
-      past.length === 0 ? null : (nodes * past.reduce((sum, record) => sum + of(record), 0)) / past.length
+    const past = records.get(operation)
     return {
       operation,
       nodes,
-      seconds: mean(({ seconds }) => seconds),
-      bytes: mean(({ output }) => Object.values(output.blobs).reduce((sum, blob) => sum + sizeOf(cache, blob), 0)),
+      seconds: past === undefined ? null : nodes * mean(past, ({ seconds }) => seconds),
+      bytes: past === undefined ? null : nodes * mean(past, bytesOf),
     }
   })
+}
+
+/** What a node of each operation will take, in seconds of one process: the mean of the operation's latest records.
+ *
+ *  @param operations Their ids.
+ *  @returns By id, without operations that have never run.
+ */
+export function expectedSeconds(
+  operations: Iterable<string>,
+  { cache }: { readonly cache: Cache },
+): Map<string, number> {
+  const means = new Map<string, number>()
+  for (const [operation, records] of latestRecords(cache, new Set(operations))) {
+    means.set(
+      operation,
+      mean(records, ({ seconds }) => seconds),
+    )
+  }
+  return means
 }
 
 /** Nothing where a blob is gone. */
@@ -47,7 +66,11 @@ function sizeOf(cache: Cache, blob: Digest): number {
   return statSync(cache.blobs.locate(blob), { throwIfNoEntry: false })?.size ?? 0
 }
 
-function latestRecords(cache: Cache, operations: ReadonlyMap<string, number>): Map<string, ActionRecord[]> {
+function mean(records: readonly ActionRecord[], of: (record: ActionRecord) => number): number {
+  return records.reduce((sum, record) => sum + of(record), 0) / records.length
+}
+
+function latestRecords(cache: Cache, operations: ReadonlySet<string>): Map<string, ActionRecord[]> {
   const byOperation = new Map<string, ActionRecord[]>()
   for (const record of cache.records()) {
     if (!operations.has(record.operation)) continue

@@ -25,7 +25,13 @@ export type Reason =
 /** What a run would do with a node, and why. */
 export type Explanation =
   | { readonly node: Node; readonly state: 'cached'; readonly key: Digest }
-  | { readonly node: Node; readonly state: 'would run'; readonly key: Digest; readonly reason: Reason }
+  | {
+      readonly node: Node
+      readonly state: 'would run'
+      readonly key: Digest
+      /** Looked for when it is read: it may take longer than the rest. */
+      readonly reason: Reason
+    }
   /** Its key depends on a result that is not there yet. */
   | { readonly node: Node; readonly state: 'unknown'; readonly until: Node }
 
@@ -95,36 +101,36 @@ function explainNode(
   const { operation, params } = node
   const key = nodeKey(operation.id, operation.version, params, inputs)
   const record = cache.lookup(key)
-  if (record === undefined) return { node, state: 'would run', key, reason: history.reason(node, key, inputs) }
+  if (record === undefined) {
+    return {
+      node,
+      state: 'would run',
+      key,
+      get reason() {
+        return history.reason(node, key, inputs)
+      },
+    }
+  }
   digests.set(node.identity, record.output.digest)
   return { node, state: 'cached', key }
 }
 
 interface PastRun {
   readonly createdAt: string
-  readonly fields: ReadonlyMap<string, Json>
+  readonly fields: KeyFields
 }
+
+/** The fields of a key by their path, each as canonical JSON. */
+type KeyFields = ReadonlyMap<string, string>
 
 /** Earlier records by operation, their keys flattened into fields. */
 class History {
   readonly #cache: Cache
-  readonly #runs = new Map<string, PastRun[]>()
+  readonly #runs = new Map<string, readonly PastRun[]>()
+  #records: ReadonlyMap<string, readonly ActionRecord[]> | undefined
 
   constructor(cache: Cache) {
     this.#cache = cache
-    const byOperation = new Map<string, ActionRecord[]>()
-    for (const record of cache.actions.records()) {
-      const records = byOperation.get(record.operation)
-      if (records) records.push(record)
-      else byOperation.set(record.operation, [record])
-    }
-    for (const [operation, records] of byOperation) {
-      records.sort((left, right) => (left.createdAt < right.createdAt ? 1 : -1))
-      const runs = records.slice(0, comparedRecords).map(({ createdAt, version, params, inputs }) => {
-        return { createdAt, fields: keyFields(version, params, inputs) }
-      })
-      this.#runs.set(operation, runs)
-    }
   }
 
   reason(node: Node, key: Digest, inputs: InputDigests): Reason {
@@ -134,36 +140,81 @@ class History {
       return { type: 'blobs missing', blobs }
     }
     const fields = keyFields(node.operation.version, node.params, inputs)
-    let nearest: { readonly earlier: string; readonly changes: readonly KeyChange[] } | undefined
-    for (const { createdAt, fields: past } of this.#runs.get(node.operation.id) ?? []) {
-      const changes = compareFields(past, fields)
-      if (nearest === undefined || changes.length < nearest.changes.length) nearest = { earlier: createdAt, changes }
-    }
-    return nearest === undefined ? { type: 'never run' } : { type: 'changed', ...nearest }
+    const nearest = nearestRun(this.#runsOf(node.operation.id), fields)
+    if (nearest === undefined) return { type: 'never run' }
+    return { type: 'changed', earlier: nearest.createdAt, changes: compareFields(nearest.fields, fields) }
+  }
+
+  /** The latest first. */
+  #runsOf(operation: string): readonly PastRun[] {
+    const known = this.#runs.get(operation)
+    if (known !== undefined) return known
+    this.#records ??= recordsByOperation(this.#cache)
+    const runs = [...(this.#records.get(operation) ?? [])]
+      .sort((left, right) => (left.createdAt < right.createdAt ? 1 : -1))
+      .slice(0, comparedRecords)
+      .map(({ createdAt, version, params, inputs }) => ({ createdAt, fields: keyFields(version, params, inputs) }))
+    this.#runs.set(operation, runs)
+    return runs
   }
 }
 
-function keyFields(version: number, params: Json, inputs: InputDigests): Map<string, Json> {
-  const fields = new Map<string, Json>([['version', version]])
+function recordsByOperation(cache: Cache): Map<string, ActionRecord[]> {
+  const byOperation = new Map<string, ActionRecord[]>()
+  for (const record of cache.actions.records()) {
+    const records = byOperation.get(record.operation)
+    if (records) records.push(record)
+    else byOperation.set(record.operation, [record])
+  }
+  return byOperation
+}
+
+/** The run of which the fewest fields differ; the latest of several. */
+function nearestRun(runs: readonly PastRun[], fields: KeyFields): PastRun | undefined {
+  let nearest: PastRun | undefined
+  let fewest = Infinity
+  for (const run of runs) {
+    const changes = countChanges(run.fields, fields, fewest)
+    if (changes >= fewest) continue
+    nearest = run
+    fewest = changes
+    // No run has all fields in common: its key would be the same.
+    if (changes === 1) break
+  }
+  return nearest
+}
+
+/** Up to `most`, where counting ends. */
+function countChanges(past: KeyFields, fields: KeyFields, most: number): number {
+  let common = 0
+  let changes = 0
+  for (const [field, to] of fields) {
+    const from = past.get(field)
+    if (from !== undefined) common += 1
+    if (from === to) continue
+    changes += 1
+    if (changes >= most) return changes
+  }
+  return changes + past.size - common
+}
+
+function keyFields(version: number, params: Json, inputs: InputDigests): KeyFields {
+  const fields = new Map([['version', canonicalJson(version)]])
   flatten('params', params, fields)
   flatten('inputs', inputs, fields)
   return fields
 }
 
-function flatten(path: string, value: Json, fields: Map<string, Json>): void {
+function flatten(path: string, value: Json, fields: Map<string, string>): void {
   const entries = value !== null && typeof value === 'object' ? Object.entries(value) : []
-  if (entries.length === 0) fields.set(path, value)
+  if (entries.length === 0) fields.set(path, canonicalJson(value))
   for (const [name, child] of entries) flatten(`${path}.${name}`, child as Json, fields)
 }
 
-function compareFields(past: ReadonlyMap<string, Json>, fields: ReadonlyMap<string, Json>): KeyChange[] {
-  const changes: KeyChange[] = []
-  for (const [field, to] of fields) {
-    const from = past.get(field)
-    if (from === undefined || canonicalJson(from) !== canonicalJson(to)) changes.push({ field, from, to })
-  }
-  for (const [field, from] of past) {
-    if (!fields.has(field)) changes.push({ field, from, to: undefined })
-  }
-  return changes
+function compareFields(past: KeyFields, fields: KeyFields): KeyChange[] {
+  const names = [...fields.keys(), ...[...past.keys()].filter((field) => !fields.has(field))]
+  const read = (text: string | undefined) => (text === undefined ? undefined : (JSON.parse(text) as Json))
+  return names
+    .filter((field) => past.get(field) !== fields.get(field))
+    .map((field) => ({ field, from: read(past.get(field)), to: read(fields.get(field)) }))
 }

@@ -5,7 +5,7 @@ export { type CacheStats, cacheStats, type OperationStats } from './cache-stats.
 export { collectGarbage, type GarbageOptions, type GarbageReport } from './collect-garbage.ts'
 export { canonicalDigest, canonicalJson, type Digest, digest, type Json } from './digest.ts'
 export { CacheWriteError, CorruptBlobError, WorkerLostError } from './errors.ts'
-export { type CostEstimate, estimateCost } from './estimate-cost.ts'
+export { type CostEstimate, estimateCost, expectedSeconds } from './estimate-cost.ts'
 export { describeExplanation, type Explanation, explain, type KeyChange, type Reason } from './explain.ts'
 export { inProcessExecutor } from './in-process-executor.ts'
 export type { Executor, Job, JobHooks, JobResult } from './job.ts'
@@ -27,7 +27,7 @@ export {
   type OperationDefinition,
   one,
 } from './operation.ts'
-export { type GraphPlan, type PlannedNode, planGraph } from './plan-graph.ts'
+export { type GraphPlan, nodesOf, type PlannedNode, planGraph } from './plan-graph.ts'
 export { type ProcessPoolOptions, processPoolExecutor } from './process-pool-executor.ts'
 export { type RunOptions, run } from './run.ts'
 export type { NodeFailure, RunCounts, RunEvent, RunResult, SkippedNode } from './run-event.ts'

@@ -1,7 +1,8 @@
+import { hash } from 'node:crypto'
 import { UserError } from '@isthmus/tensor'
 import type { z } from 'zod'
 import type { InputArtifact } from './artifact.ts'
-import { canonicalDigest, canonicalJson, type Json } from './digest.ts'
+import { canonicalJson, type Digest, type Json } from './digest.ts'
 import { mapInputs, type Node, type NodeInput } from './node.ts'
 
 /** An input that is one artifact, whose value has this schema. */
@@ -140,7 +141,8 @@ function makeNode(
   options: NodeOptions,
 ): Node<never> {
   checkInputs(operation, inputs)
-  const parsed = parseParams(operation, params)
+  const text = parseParams(operation, params)
+  const parsed = JSON.parse(text) as Json
   const identities = mapInputs(inputs, (input) => (input.kind === 'node' ? input.identity : input.artifact.digest))
   return Object.freeze({
     kind: 'node' as const,
@@ -149,11 +151,17 @@ function makeNode(
     inputs: Object.freeze(mapInputs(inputs, (input) => input)),
     after: Object.freeze([...(options.after ?? [])]),
     label: options.label ?? operation.id,
-    identity: canonicalDigest([operation.id, operation.version, parsed, identities]),
+    identity: identityOf(operation, text, identities),
   })
 }
 
-function parseParams(operation: AnyOperation, params: unknown): Json {
+/** The digest of the canonical `[id, version, params, identities of the inputs]`. @param params As canonical JSON. */
+function identityOf({ id, version }: AnyOperation, params: string, inputs: unknown): Digest {
+  return hash('sha256', `[${canonicalJson(id)},${version},${params},${canonicalJson(inputs)}]`) as Digest
+}
+
+/** @returns Canonical JSON. */
+function parseParams(operation: AnyOperation, params: unknown): string {
   const parsed = operation.params.safeParse(params)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
@@ -162,7 +170,7 @@ function parseParams(operation: AnyOperation, params: unknown): Json {
     )
   }
   try {
-    return JSON.parse(canonicalJson(parsed.data)) as Json
+    return canonicalJson(parsed.data)
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
     throw new UserError(`Operation '${operation.id}' was given wrong params: ${error.message}.`, { cause: error })

@@ -1,6 +1,6 @@
 import { UserError } from '@isthmus/tensor'
 import type { Digest } from './digest.ts'
-import { flatInputs, type Node } from './node.ts'
+import type { Node } from './node.ts'
 
 /** A node among those that a set of targets needs. */
 export interface PlannedNode {
@@ -45,26 +45,47 @@ export function planGraph(targets: readonly Node[]): GraphPlan {
   return { nodes: topologicalOrder([...byIdentity.values()]), byIdentity, deduplicated: made.length - byIdentity.size }
 }
 
+/** The nodes that targets need, themselves included, each once, inputs first. */
+export function nodesOf(targets: readonly Node[]): Node[] {
+  return [...new Map(collect(targets).map((node) => [node.identity, node])).values()]
+}
+
+/** How many of the nodes of a plan are of each operation, by its id. */
+export function countOperations({ nodes }: GraphPlan): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const { node } of nodes) counts.set(node.operation.id, (counts.get(node.operation.id) ?? 0) + 1)
+  return counts
+}
+
 /** All node objects that are reached, each after what it needs, targets in their order. */
 function collect(targets: readonly Node[]): Node[] {
-  const seen = new Set<Node>()
+  const isMade = new Map<Node, boolean>()
   const made: Node[] = []
-  const stack = [...targets].reverse().map((node) => ({ node, isExpanded: false }))
+  const stack = [...targets].reverse()
   for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
-    if (top.isExpanded) {
-      made.push(top.node)
-    } else if (!seen.has(top.node)) {
-      seen.add(top.node)
-      stack.push({ node: top.node, isExpanded: true })
-      for (const before of predecessors(top.node).reverse()) stack.push({ node: before, isExpanded: false })
+    const state = isMade.get(top)
+    if (state === undefined) {
+      isMade.set(top, false)
+      stack.push(top)
+      for (const before of predecessors(top).reverse()) if (!isMade.has(before)) stack.push(before)
+    } else if (!state) {
+      isMade.set(top, true)
+      made.push(top)
     }
   }
   return made
 }
 
 function predecessors(node: Node): Node[] {
-  const inputs = flatInputs(node.inputs).filter((input) => input.kind === 'node')
-  return [...inputs, ...node.after]
+  const before: Node[] = []
+  for (const input of Object.values(node.inputs)) {
+    if ('kind' in input) {
+      if (input.kind === 'node') before.push(input)
+    } else {
+      for (const item of input) if (item.kind === 'node') before.push(item)
+    }
+  }
+  return before.concat(node.after)
 }
 
 /** @see Kahn (1962), Topological sorting of large networks. */

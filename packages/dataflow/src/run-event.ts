@@ -6,7 +6,13 @@ import type { Node } from './node.ts'
 
 /** What happens in a run. `finished` is said only of what is durable. */
 export type RunEvent =
-  | { readonly type: 'planned'; readonly total: number; readonly deduplicated: number }
+  | {
+      readonly type: 'planned'
+      readonly total: number
+      readonly deduplicated: number
+      /** How many of the nodes are of each operation, by its id. */
+      readonly operations: ReadonlyMap<string, number>
+    }
   | { readonly type: 'started'; readonly node: Node; readonly key: Digest }
   | { readonly type: 'progress'; readonly node: Node; readonly done: number; readonly total: number }
   | {
@@ -60,7 +66,7 @@ export interface RunCounts {
   readonly cached: number
   readonly failed: number
   readonly skipped: number
-  /** Not begun, or aborted, when the run was interrupted. */
+  /** Not begun, or aborted, when the run was interrupted or had reached its limit. */
   readonly interrupted: number
   /** Nodes that were made beside `total`, equal to one of those. */
   readonly deduplicated: number
@@ -77,7 +83,9 @@ export interface RunResult {
   readonly failures: readonly NodeFailure[]
   readonly skipped: readonly SkippedNode[]
   readonly counts: RunCounts
-  /** Whether the signal, or a failure under `failFast`, ended the run before all was done. */
+  /** Whether the signal, `maximumFailures` or `limit` ended the run before all was done. */
   readonly interrupted: boolean
+  /** Whether it was `limit`. */
+  readonly limited: boolean
   readonly seconds: number
 }

@@ -9,7 +9,7 @@ import { CacheWriteError, CorruptBlobError } from './errors.ts'
 import { type Executor, type Job, type JobResult, openArtifact } from './job.ts'
 import { flatInputs, mapInputs, type Node, type NodeInput, nodeKey } from './node.ts'
 import { countRuns, finishedArtifact, type NodeRun, nodeRuns } from './node-run.ts'
-import { type GraphPlan, type PlannedNode, planGraph } from './plan-graph.ts'
+import { countOperations, type GraphPlan, type PlannedNode, planGraph } from './plan-graph.ts'
 import type { NodeFailure, RunEvent, RunResult, SkippedNode } from './run-event.ts'
 
 /** How a graph is run. */
@@ -19,8 +19,10 @@ export interface RunOptions {
   /** Interrupts the run: jobs are aborted, what has finished stays. */
   readonly signal?: AbortSignal
   readonly onEvent?: (event: RunEvent) => void
-  /** End the run at the first failure. Default false: a failed node fails only what needs it. */
-  readonly failFast?: boolean
+  /** End the run once so many nodes have failed. Default: a failed node fails only what needs it. */
+  readonly maximumFailures?: number
+  /** End the run once so many nodes have been begun, and have ended, beside those that are cached. Default: all are. */
+  readonly limit?: number
 }
 
 /** Compute targets and all that they need: from the cache where it is there, else by the executor, in an order in
@@ -64,7 +66,9 @@ class GraphRun {
   #running = 0
   #appending = 0
   #reportedDamage = 0
+  #begun = 0
   #stopped = false
+  #limited = false
   #fatal: { readonly error: unknown } | undefined
   #wake: () => void = () => undefined
   #poll: NodeJS.Timeout | undefined
@@ -85,7 +89,12 @@ class GraphRun {
     this.#options.signal?.addEventListener('abort', interrupt, { once: true })
     try {
       if (this.#options.signal?.aborted) interrupt()
-      this.#emit({ type: 'planned', total: this.#plan.nodes.length, deduplicated: this.#plan.deduplicated })
+      this.#emit({
+        type: 'planned',
+        total: this.#plan.nodes.length,
+        deduplicated: this.#plan.deduplicated,
+        operations: countOperations(this.#plan),
+      })
       this.#cache.refresh()
       this.#reportDamage()
       await this.#work()
@@ -104,16 +113,27 @@ class GraphRun {
     let turnStart = performance.now()
     while (this.#unfinished > 0 && !this.#stopped) {
       this.#resolveReady(turnStart + turnMilliseconds)
-      while (this.#queued.length > 0 && this.#running < this.#options.executor.slots && !this.#stopped) {
+      while (this.#queued.length > 0 && this.#running < this.#options.executor.slots && this.#mayBegin()) {
         this.#start(this.#queued.shift()!)
       }
       if (performance.now() - turnStart > turnMilliseconds) {
         await nextTurn()
         turnStart = performance.now()
-      } else if (this.#ready.length === 0) {
+      } else if (this.#ready.length === 0 && !this.#endAtLimit()) {
         await this.#change()
       }
     }
+  }
+
+  #mayBegin(): boolean {
+    return !this.#stopped && this.#begun < (this.#options.limit ?? Infinity)
+  }
+
+  /** End the run where no more may be begun, and what was has ended. */
+  #endAtLimit(): boolean {
+    this.#limited = !this.#stopped && !this.#mayBegin() && this.#running === 0 && this.#appending === 0
+    if (this.#limited) this.#stopped = true
+    return this.#limited
   }
 
   /** Wait until a job has ended, records are durable, or another run has done something. */
@@ -188,7 +208,7 @@ class GraphRun {
       this.#poll ??= setTimeout(() => this.#guard(() => this.#pollWaiting()), pollMilliseconds)
       return
     }
-    this.#cache.refresh()
+    this.#cache.refresh({ relist: claim.isAnnounced })
     const record = this.#cache.lookup(claim.key)
     if (record !== undefined) {
       this.#release(claim)
@@ -196,6 +216,7 @@ class GraphRun {
       return
     }
     this.#running += 1
+    this.#begun += 1
     this.#emit({ type: 'started', node, key: claim.key })
     this.#execute(claim).catch((error) => this.#fail(error))
   }
@@ -396,7 +417,7 @@ class GraphRun {
         stack.push(dependent)
       }
     }
-    if (this.#options.failFast) this.#stop(error)
+    if (this.#failures.length >= (this.#options.maximumFailures ?? Infinity)) this.#stop(error)
   }
 
   #stop(reason: unknown): void {
@@ -447,6 +468,7 @@ class GraphRun {
       skipped: this.#skipped,
       counts: countRuns(this.#nodes.values(), this.#plan.deduplicated),
       interrupted: this.#unfinished > 0,
+      limited: this.#limited && this.#unfinished > 0,
       seconds,
     }
   }

@@ -1,14 +1,9 @@
-import { appendFileSync, existsSync, writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UserError } from '@isthmus/tensor'
 import { z } from 'zod'
 import { defineOperation, many, one } from '../src/index.ts'
-
-/** Each run of an operation appends its name, and what tells it apart, to the file that RUN_LOG names, if any. */
-function log(line: string): void {
-  if (process.env.RUN_LOG) appendFileSync(process.env.RUN_LOG, `${JSON.stringify(line)}\n`)
-}
 
 export const constant = defineOperation({
   id: 'dummy.constant',
@@ -16,10 +11,7 @@ export const constant = defineOperation({
   inputs: {},
   params: z.object({ value: z.number() }),
   value: z.number(),
-  run: async (_context, _inputs, { value }) => {
-    log(`constant ${value}`)
-    return value
-  },
+  run: async (_context, _inputs, { value }) => value,
 })
 
 export const add = defineOperation({
@@ -28,10 +20,7 @@ export const add = defineOperation({
   inputs: { terms: many(z.number()) },
   params: z.object({ plus: z.number().default(0) }),
   value: z.number(),
-  run: async (_context, { terms }, { plus }) => {
-    log('add')
-    return terms.reduce((total, { value }) => total + value, plus)
-  },
+  run: async (_context, { terms }, { plus }) => terms.reduce((total, { value }) => total + value, plus),
 })
 
 /** Whether a number is positive: many inputs, two results. */
@@ -53,7 +42,6 @@ export const writeText = defineOperation({
   params: z.object({ text: z.string(), repeat: z.number().default(1) }),
   value: text,
   run: async (context, _inputs, params) => {
-    log(`writeText ${params.text}`)
     const content = params.text.repeat(params.repeat)
     await writeFile(await context.createBlob('text'), content)
     return { length: content.length }
@@ -68,7 +56,6 @@ export const concatenate = defineOperation({
   value: text,
   run: async (context, { parts }, { separator, milliseconds }) => {
     const texts = await Promise.all(parts.map(async (part) => readFile(await part.path('text'), 'utf8')))
-    log(`concatenate ${texts.map((item) => item.slice(0, 8)).join(separator)}`)
     await sleep(milliseconds)
     const content = texts.join(separator)
     await writeFile(await context.createBlob('text'), content)
@@ -107,7 +94,6 @@ export const wait = defineOperation({
   params: z.object({ name: z.string(), milliseconds: z.number(), deaf: z.boolean().default(false) }),
   value: z.string(),
   run: async (context, _inputs, { name, milliseconds, deaf }) => {
-    log(`wait ${name}`)
     context.progress(0, 1)
     if (deaf) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
     else await sleep(milliseconds, undefined, { signal: context.signal })
@@ -156,6 +142,22 @@ export const report = defineOperation({
   },
 })
 
+const hoarded: Buffer[] = []
+
+/** Keep memory that it never gives back, as an operation that leaks. */
+export const hoard = defineOperation({
+  id: 'dummy.hoard',
+  version: 1,
+  inputs: {},
+  params: z.object({ name: z.string(), bytes: z.number(), cost: z.number().default(0) }),
+  value: z.object({ name: z.string(), pid: z.number() }),
+  cost: ({ cost }) => ({ memoryBytes: cost }),
+  run: async (_context, _inputs, { name, bytes }) => {
+    hoarded.push(Buffer.alloc(bytes, 1))
+    return { name, pid: process.pid }
+  },
+})
+
 export const dummyOperations = [
   constant,
   add,
@@ -168,4 +170,5 @@ export const dummyOperations = [
   die,
   roll,
   report,
+  hoard,
 ]

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { estimateCost, explain } from '../src/index.ts'
+import { estimateCost, expectedSeconds, explain } from '../src/index.ts'
 import { concatenate, measure, wait, writeText } from './dummy-operations.ts'
 import { runDummies, temporaryCache } from './temporary-cache.ts'
 
@@ -10,6 +10,9 @@ describe('estimateCost', () => {
     await runDummies(cache, [...waits, writeText.node({}, { text: 'four' }), writeText.node({}, { text: 'sixsix' })])
     const recorded = [...cache.actions.records()].filter(({ operation }) => operation === 'dummy.wait')
     const mean = recorded.reduce((sum, { seconds }) => sum + seconds, 0) / 2
+
+    const expected = expectedSeconds(['dummy.wait', 'dummy.measure'], { cache })
+    expect(expected).toEqual(new Map([['dummy.wait', mean]]))
 
     const parts = ['new', 'newer', 'newest', 'four'].map((text) => writeText.node({}, { text }))
     const joined = concatenate.node({ parts }, { separator: '' })

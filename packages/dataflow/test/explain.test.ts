@@ -1,5 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { defineOperation, describeExplanation, type Explanation, explain, openSource } from '../src/index.ts'
 import { add, concatenate, constant, measure, writeText } from './dummy-operations.ts'
@@ -36,6 +37,29 @@ describe('explain', () => {
       reason: { type: 'changed', changes: [{ field: 'params.repeat', from: 3, to: 4 }] },
     })
     expect(describeExplanation(explanation!)).toContain('would run: params.repeat 3 → 4 (nearest earlier run: 20')
+  })
+
+  it('finds the run of which the fewest fields differ among many', async () => {
+    const field = fc.constantFrom('a', 'b')
+    const past = fc.uniqueArray(fc.record({ text: field, repeat: fc.integer({ min: 1, max: 3 }) }), {
+      minLength: 1,
+      maxLength: 6,
+      selector: ({ text, repeat }) => `${text}${repeat}`,
+    })
+    await fc.assert(
+      fc.asyncProperty(past, field, async (runs, text) => {
+        const own = await temporaryCache()
+        await runDummies(
+          own,
+          runs.map((params) => writeText.node({}, params)),
+        )
+        const [explanation] = await explain([writeText.node({}, { text, repeat: 9 })], { cache: own })
+        const fewest = runs.some((run) => run.text === text) ? 1 : 2
+        const { reason } = explanation as Extract<Explanation, { state: 'would run' }>
+        expect(reason.type === 'changed' && reason.changes.length).toBe(fewest)
+      }),
+      { numRuns: 20 },
+    )
   })
 
   it('names fields that are new or gone, and a version', async () => {

@@ -1,7 +1,17 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, linkSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  linkSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
@@ -47,13 +57,31 @@ describe('Leases', () => {
     leases.close()
   })
 
-  it('of a process that shows no sign of life are taken over', async () => {
+  it('of a process that shows no sign of life are taken over, whatever the clock says', async () => {
     const directory = await cacheDirectory()
     const path = leaseOf(directory, key, {})
-    const leases = new Leases(directory, { staleSeconds: 15 })
+    utimesSync(path, 1, 1)
+    const leases = new Leases(directory, { staleSeconds: 0.3 })
     expect(leases.acquire(key)).toMatchObject({ pid: process.pid })
-    utimesSync(path, Date.now() / 1000 - 16, Date.now() / 1000 - 16)
+    utimesSync(path, 2, 2)
+    expect(leases.acquire(key)).toMatchObject({ pid: process.pid })
+    await sleep(350)
     expect(leases.acquire(key)).toBeUndefined()
+    leases.close()
+  })
+
+  it('are held where the link was made, though it is said to exist', async () => {
+    const directory = await cacheDirectory()
+    const leases = new Leases(directory, {})
+    const [made, another] = [canonicalDigest('made'), canonicalDigest('another')]
+    leases.acquire(key)
+    linkSync(join(directory, 'leases', key), join(directory, 'leases', made))
+    expect(leases.acquire(made)).toBeUndefined()
+    expect(leases.acquire(made)).toMatchObject({ pid: process.pid })
+    leaseOf(directory, another, {})
+    expect(leases.acquire(another)).toMatchObject({ pid: process.pid })
+    leases.release(made)
+    expect(leases.holder(made)).toBeUndefined()
     leases.close()
   })
 
@@ -125,6 +153,20 @@ describe('two runs at once', () => {
     expect(second.result.counts).toMatchObject({ ran: 1 })
   })
 
+  it('find what the other finished, though no time of change tells of it', async () => {
+    const directory = temporaryDirectory()
+    const [left, right] = [await temporaryCache(directory), await temporaryCache(directory)]
+    const node = wait.node({}, { name: 'shared', milliseconds: 300 })
+    const actions = join(directory, 'actions')
+    await sleep(100)
+    right.refresh()
+    const { atime, mtime } = statSync(actions)
+    const isHidden = setInterval(() => utimesSync(actions, atime, mtime))
+    const runs = await Promise.all([runDummies(left, [node]), runDummies(right, [node])])
+    clearInterval(isHidden)
+    expect(runs.reduce((sum, { result }) => sum + result.counts.ran, 0)).toBe(1)
+  })
+
   it('take over the leases of a run that was killed', async () => {
     const cache = await temporaryCache()
     const node = constant.node({}, { value: 1 })
@@ -134,31 +176,96 @@ describe('two runs at once', () => {
     expect(existsSync(path)).toBe(false)
   })
 
-  it('of separate processes run no node twice and agree', async () => {
+  it.each([2, 4])('%i in processes of their own run no node twice, and agree', async (count) => {
     const directory = temporaryDirectory()
-    const log = join(temporaryDirectory(), 'log')
-    const meetingPlace = temporaryDirectory()
-    const outputs = await Promise.all([1, 2].map(() => runProgram(directory, meetingPlace, log)))
-    const runs = readFileSync(log, 'utf8').trimEnd().split('\n')
-    const [first, second] = outputs.map((output) => JSON.parse(output.trimEnd().split('\n').at(-1)!))
-    expect(runs.length).toBe(60)
-    expect(first.counts.ran + second.counts.ran).toBe(60)
-    expect(first.digests).toEqual(second.digests)
+    const programs = runPrograms(directory, count)
+    const outputs = await Promise.all(programs.map(({ output }) => output))
+    const jobs = readJobs(programs[0]!.log)
+    expect(jobs.overlapping).toEqual([])
+    expect(jobs.begun.length).toBe(60)
+    expect(new Set(jobs.begun.map((job) => job.key)).size).toBe(60)
+    const ran = outputs.map(({ counts }) => counts.ran)
+    expect(ran.reduce((sum, one) => sum + one)).toBe(60)
+    for (const { digests } of outputs) expect(digests).toEqual(outputs[0]!.digests)
     expect((await verifyCache(await temporaryCache(directory))).clean).toBe(true)
+  })
+
+  it('go on when one of four is killed: the others take over, and run no node twice', async () => {
+    const directory = temporaryDirectory()
+    const [killed, ...others] = runPrograms(directory, 4)
+    const { child, log } = killed!
+    const died = expect(killed!.output).rejects.toThrow('SIGKILL')
+    await untilInside(log, child.pid!)
+    child.kill('SIGKILL')
+    await died
+    const outputs = await Promise.all(others.map(({ output }) => output))
+    const jobs = readJobs(log, child.pid)
+    expect(jobs.overlapping).toEqual([])
+    const begunByOthers = jobs.begun.filter(({ pid }) => pid !== child.pid).map((job) => job.key)
+    expect(new Set(begunByOthers).size).toBe(begunByOthers.length)
+    expect(new Set(jobs.begun.map((job) => job.key)).size).toBe(60)
+    for (const { digests } of outputs) expect(digests).toEqual(outputs[0]!.digests)
+    expect((await verifyCache(await temporaryCache(directory))).clean).toBe(true)
+    expect(readdirSync(join(directory, 'leases'))).toEqual([])
   })
 })
 
-async function runProgram(directory: string, meetingPlace: string, log: string): Promise<string> {
+interface Outcome {
+  readonly digests: readonly string[]
+  readonly counts: { readonly ran: number }
+}
+
+/** So many runs of one graph on one cache, which begin together. */
+function runPrograms(directory: string, count: number) {
+  const meetingPlace = temporaryDirectory()
+  const log = join(temporaryDirectory(), 'log')
   const program = fileURLToPath(new URL('./programs/run-graph.ts', import.meta.url))
-  const child = spawn(process.execPath, ['--import', 'tsx', program, directory, meetingPlace], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, RUN_LOG: log },
+  return Array.from({ length: count }, () => {
+    const child = spawn(process.execPath, ['--import', 'tsx', program, directory, meetingPlace, String(count)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, JOB_LOG: log },
+    })
+    return { child, log, output: outcome(child) }
   })
+}
+
+async function outcome(child: ChildProcessByStdio<null, Readable, null>): Promise<Outcome> {
   let output = ''
   child.stdout.on('data', (chunk) => {
     output += chunk
   })
-  const [code] = await once(child, 'close')
-  if (code !== 0) throw new Error(`the program exited with ${code}`)
-  return output
+  const [code, signal] = await once(child, 'close')
+  if (code !== 0) throw new Error(`the program ended with ${code ?? signal}`)
+  return JSON.parse(output.trimEnd().split('\n').at(-1)!)
+}
+
+/** Wait until a process has begun a job that it has not ended. */
+async function untilInside(log: string, pid: number): Promise<void> {
+  for (;;) {
+    const lines = existsSync(log) ? readFileSync(log, 'utf8').split('\n') : []
+    const own = lines.filter((line) => line.endsWith(` ${pid}`))
+    if (own.filter((line) => line.startsWith('begin')).length > own.length / 2) return
+    await sleep(1)
+  }
+}
+
+/** What processes wrote of their jobs, in the order in which they did; of a killed one, jobs that it had not ended hinder
+ *  nobody.
+ */
+function readJobs(log: string, killed?: number) {
+  const begun: { readonly key: string; readonly pid: number }[] = []
+  const overlapping: string[] = []
+  const inside = new Map<string, number>()
+  for (const line of readFileSync(log, 'utf8').trimEnd().split('\n')) {
+    const [what, key = '', process] = line.split(' ')
+    const pid = Number(process)
+    if (what === 'end') {
+      if (inside.get(key) === pid) inside.delete(key)
+      continue
+    }
+    if (inside.has(key) && inside.get(key) !== killed) overlapping.push(key)
+    inside.set(key, pid)
+    begun.push({ key, pid })
+  }
+  return { begun, overlapping }
 }

@@ -15,7 +15,7 @@ import {
   WorkerLostError,
 } from '../src/index.ts'
 import { isAlive } from '../src/process-identity.ts'
-import { add, concatenate, die, fail, measure, report, wait, writeText } from './dummy-operations.ts'
+import { add, concatenate, die, fail, hoard, measure, report, wait, writeText } from './dummy-operations.ts'
 import { ofType, runDummies, temporaryCache, temporaryDirectory } from './temporary-cache.ts'
 
 const program = (name: string) => new URL(`./programs/${name}.ts`, import.meta.url)
@@ -158,6 +158,29 @@ describe('processPoolExecutor', () => {
     })
     expect(result.interrupted).toBe(true)
     expect(result.counts).toMatchObject({ failed: 0, interrupted: 2 })
+  })
+
+  it('replaces a process that grows, between jobs, and no result is lost', async () => {
+    const cache = await temporaryCache()
+    const executor = pool(cache, { size: 1, maximumGrowthBytes: 100 * 2 ** 20 })
+    const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
+    const targets = names.map((name) => hoard.node({}, { name, bytes: 64 * 2 ** 20 }))
+    const { result } = await runDummies(cache, targets, { executor })
+    const values = targets.map((target) => result.artifact(target).value)
+    expect(values.map(({ name }) => name)).toEqual(names)
+    const workers = [...new Set(values.map(({ pid }) => pid))]
+    expect(workers.length).toBeGreaterThan(1)
+    expect(workers.length).toBeLessThan(names.length)
+    expect(workers.slice(0, -1).filter(isAlive)).toEqual([])
+    expect(isAlive(workers.at(-1)!)).toBe(true)
+  })
+
+  it('keeps a process that has grown by no more than the costs of its jobs', async () => {
+    const cache = await temporaryCache()
+    const executor = pool(cache, { size: 1, maximumGrowthBytes: 100 * 2 ** 20 })
+    const costly = ['a', 'b', 'c', 'd', 'e'].map((name) => hoard.node({}, { name, bytes: 64 * 2 ** 20, cost: 2 ** 30 }))
+    const { result } = await runDummies(cache, costly, { executor })
+    expect(new Set(costly.map((target) => result.artifact(target).value.pid)).size).toBe(1)
   })
 
   it('leaves no process behind when its own is killed, and keeps stdout clean', async () => {

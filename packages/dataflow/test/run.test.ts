@@ -69,7 +69,12 @@ describe('run', () => {
     const targets = [...sums, isPositive.node({ x: three() }, {}), isPositive.node({ x: alsoThree }, {})]
     const { result, events } = await runDummies(cache, targets)
     expect(result.counts).toMatchObject({ total: 7, deduplicated: 3, ran: 6, cached: 1 })
-    expect(ofType(events, 'planned')).toEqual([{ type: 'planned', total: 7, deduplicated: 3 }])
+    const operations = new Map([
+      ['dummy.constant', 3],
+      ['dummy.add', 2],
+      ['dummy.isPositive', 2],
+    ])
+    expect(ofType(events, 'planned')).toEqual([{ type: 'planned', total: 7, deduplicated: 3, operations }])
     expect(new Set(ofType(events, 'started').map(({ key }) => key)).size).toBe(6)
     expect(ofType(events, 'started').length).toBe(6)
   })
@@ -122,9 +127,41 @@ describe('run', () => {
       constant.node({}, { value: 1 }),
     ]
     const executor = inProcessExecutor(dummyOperations, cache, { slots: 2 })
-    const { result } = await runDummies(cache, targets, { executor, failFast: true })
+    const { result } = await runDummies(cache, targets, { executor, maximumFailures: 1 })
     expect(result.interrupted).toBe(true)
     expect(result.counts).toMatchObject({ failed: 1, interrupted: 2 })
+  })
+
+  it('ends at the failure that is one too many, and goes on before', async () => {
+    const cache = await temporaryCache()
+    const targets = ['a', 'b', 'c', 'd'].map((message) => fail.node({}, { message }))
+    const executor = inProcessExecutor(dummyOperations, cache, { slots: 1 })
+    const { result } = await runDummies(cache, targets, { executor, maximumFailures: 3 })
+    expect(result.counts).toMatchObject({ failed: 3, interrupted: 1 })
+    expect(result).toMatchObject({ interrupted: true, limited: false })
+  })
+
+  it('computes no more than its limit, goes on the next time, and comes to the same', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 9 }), async (limit, count) => {
+        const cache = await temporaryCache()
+        const chain = [constant.node({}, { value: 0 })]
+        for (let i = 1; i < count; i++) chain.push(add.node({ terms: [chain[Math.floor(i / 2)]!] }, { plus: i }))
+        for (let left = count; left > 0; left -= limit) {
+          const { result } = await runDummies(cache, chain, { limit })
+          const ran = Math.min(limit, left)
+          expect(result.counts).toMatchObject({ cached: count - left, ran, failed: 0, interrupted: left - ran })
+          expect(result).toMatchObject({ limited: left > limit, interrupted: left > limit })
+        }
+        const whole = await runDummies(await temporaryCache(), chain)
+        const pieces = await runDummies(cache, chain, { limit })
+        expect(pieces.result.counts).toMatchObject({ cached: count, ran: 0 })
+        for (const node of chain) {
+          expect(pieces.result.artifact(node).digest).toBe(whole.result.artifact(node).digest)
+        }
+      }),
+      { numRuns: 20 },
+    )
   })
 
   it('keeps to the order that `after` asks for, which is not in the key', async () => {

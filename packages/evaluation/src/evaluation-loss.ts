@@ -12,6 +12,10 @@ export interface Loss {
   readonly positions: number
 }
 
+/** What is wrong with an evaluation set without a label. */
+export const nothingToPredict =
+  'nothing is to be predicted in the evaluation set: use more of it, or a higher mask probability'
+
 /** The loss of a model of whatever objective: masked language modelling, next token, or classification.
  *
  *      L = −1/N Σ_i ln p(label_i | what the model reads),   perplexity = exp(L) = 2^(−1/N Σ_i log₂ p)
@@ -43,9 +47,7 @@ export async function evaluationLoss<Batch extends EvaluationBatch>(
     onBatch?.(done, batch, results)
   }
   if (positions === 0) {
-    throw new UserError(
-      'nothing is to be predicted in the evaluation set: use more of it, or a higher mask probability',
-    )
+    throw new UserError(nothingToPredict)
   }
   const loss = sum / positions
   return { loss, perplexity: Math.exp(loss), positions }

@@ -1,4 +1,12 @@
 export { accuracy } from './accuracy.ts'
+export { blockLosses } from './block-losses.ts'
+export {
+  type BarrierEstimate,
+  type CurveLosses,
+  type EstimateBarrierOptions,
+  type EstimatedPoint,
+  estimateBarrier,
+} from './estimate-barrier.ts'
 export { evaluateTask, type TaskEvaluation } from './evaluate-task.ts'
 export { evaluationLoss, type Loss } from './evaluation-loss.ts'
 export { f1Score } from './f1-score.ts'

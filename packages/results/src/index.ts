@@ -1,3 +1,4 @@
+export { type EvaluationUse, evaluationUse } from './evaluation-use.ts'
 export type { JsonValue } from './json-value.ts'
 export { type LeaderboardOptions, type LeaderboardRow, leaderboard } from './leaderboard.ts'
 export { ResultsInUseError } from './open-database.ts'
@@ -10,6 +11,7 @@ export type {
   ArtifactRow,
   CorrelationRow,
   CurvePointRow,
+  EstimateRow,
   ModelRow,
   ResultRows,
   ScoreRow,

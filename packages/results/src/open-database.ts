@@ -47,8 +47,9 @@ export async function openDatabase(
   }
 }
 
-function explainFailure(path: string, message: string, cause: unknown): UserError {
-  if (/not a valid DuckDB database|different version|Serialization Error/.test(message)) {
+/** What the user may do about a file that DuckDB does not open. */
+export function explainFailure(path: string, message: string, cause: unknown): UserError {
+  if (/not a valid DuckDB database|different version|Serialization Error|Could not read enough bytes/.test(message)) {
     return new UserError(
       `${path} is not a DuckDB file that this version reads: move it away, and the next run rebuilds it from the cache`,
       { cause },

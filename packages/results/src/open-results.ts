@@ -3,9 +3,10 @@ import { mkdir } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api'
 import { UserError } from '@isthmus/tensor'
+import { createDatabase } from './create-database.ts'
 import { ingestRows } from './ingest.ts'
 import { type JsonValue, jsonValueConverter } from './json-value.ts'
-import { openDatabase } from './open-database.ts'
+import { explainFailure, openDatabase } from './open-database.ts'
 import { checkRows, type ResultRows } from './rows.ts'
 import { createSchema, readSchemaVersion, schemaVersion } from './schema.ts'
 
@@ -114,6 +115,7 @@ export async function openResults(path: string, options: OpenResultsOptions = {}
   else await createFolder(dirname(absolute))
   const duckdb = await import('@duckdb/node-api')
   const access = { access_mode: readOnly ? 'READ_ONLY' : 'READ_WRITE' }
+  if (!readOnly) await createWhereMissing(duckdb, absolute)
   const instance = await openDatabase(duckdb, absolute, access, waitMs)
   const connection = await instance.connect()
   try {
@@ -149,6 +151,15 @@ async function createFolder(folder: string): Promise<void> {
         cause: error,
       },
     )
+  }
+}
+
+async function createWhereMissing(duckdb: typeof import('@duckdb/node-api'), path: string): Promise<void> {
+  if (existsSync(path)) return
+  try {
+    await createDatabase(duckdb, path)
+  } catch (error) {
+    throw explainFailure(path, error instanceof Error ? error.message : String(error), error)
   }
 }
 

@@ -110,6 +110,24 @@ const curvePoint = {
   digest: 'text',
 } as const
 
+const estimate = {
+  ...pairOfStudy,
+  /** How narrow the interval was to be, in nats. */
+  precision: 'number',
+  /** With which the interval holds the barrier on all blocks. */
+  confidence: 'number',
+  barrier: 'number',
+  low: 'number',
+  high: 'number',
+  /** Blocks, or images, that were drawn. */
+  blocks: 'integer',
+  blocksInAll: 'integer',
+  /** Tokens, or images, that models were evaluated on, summed over λ. */
+  tokens: 'integer',
+  /** The same if each λ had been evaluated on all. */
+  tokensInAll: 'integer',
+} as const
+
 const score = {
   ...pairOfStudy,
   lam: 'number',
@@ -160,6 +178,8 @@ export type AlignmentRow = RowOf<typeof alignment>
 export type CorrelationRow = RowOf<typeof correlation>
 /** The loss at one λ between A and aligned B. */
 export type CurvePointRow = RowOf<typeof curvePoint>
+/** A barrier that was taken to a precision, on some of the blocks. */
+export type EstimateRow = RowOf<typeof estimate>
 /** A task's metric at one λ. */
 export type ScoreRow = RowOf<typeof score>
 /** A point of the curve of a model's training. */
@@ -167,14 +187,15 @@ export type TrainingRow = RowOf<typeof training>
 /** Where an artifact came from: the lineage. */
 export type ArtifactRow = RowOf<typeof artifact>
 
-/** Rows for any of the tables. A bundle with alignments, curve points, scores or trainings names their runs in
- *  `studyRuns`. */
+/** Rows for any of the tables. A bundle with alignments, curve points, estimates, scores or trainings names their
+ *  runs in `studyRuns`. */
 export interface ResultRows {
   readonly studyRuns?: readonly StudyRunRow[]
   readonly models?: readonly ModelRow[]
   readonly alignments?: readonly AlignmentRow[]
   readonly correlations?: readonly CorrelationRow[]
   readonly curvePoints?: readonly CurvePointRow[]
+  readonly estimates?: readonly EstimateRow[]
   readonly scores?: readonly ScoreRow[]
   readonly trainings?: readonly TrainingRow[]
   readonly artifacts?: readonly ArtifactRow[]
@@ -198,6 +219,7 @@ export const tablesOfRows: readonly TableOfRows[] = [
   { list: 'alignments', table: 'alignment', key: curveKey, fields: alignment },
   { list: 'correlations', table: 'correlation', key: ['alignment', 'site', 'layer'], fields: correlation },
   { list: 'curvePoints', table: 'curve_point', key: [...curveKey, 'lam'], fields: curvePoint },
+  { list: 'estimates', table: 'estimate', key: curveKey, fields: estimate },
   { list: 'scores', table: 'score', key: [...curveKey, 'lam', 'task', 'metric'], fields: score },
   { list: 'trainings', table: 'training', key: ['study', 'run', 'variant', 'key', 'step'], fields: training },
   { list: 'artifacts', table: 'artifact', key: ['key'], fields: artifact },
@@ -227,7 +249,7 @@ export function checkRows(rows: ResultRows): void {
     for (const [index, row] of (rows[list] ?? []).entries()) checkRow(`${list}[${index}]`, row, fields)
   }
   const runs = new Set((rows.studyRuns ?? []).map(({ study, run }) => JSON.stringify([study, run])))
-  for (const list of ['alignments', 'curvePoints', 'scores', 'trainings'] as const) {
+  for (const list of ['alignments', 'curvePoints', 'estimates', 'scores', 'trainings'] as const) {
     for (const [index, { study, run }] of (rows[list] ?? []).entries()) {
       if (!runs.has(JSON.stringify([study, run]))) {
         throw new TypeError(`${list}[${index}] belongs to run "${run}" of study "${study}", which studyRuns lacks`)

@@ -5,7 +5,7 @@ import { insertPublished, publishedComments, publishedTable, publishedViews } fr
 import { studentTMacro } from './student-t.ts'
 
 /** Raised with every change of a table or view. A file of another version is not migrated: it is rebuilt. */
-export const schemaVersion = 4
+export const schemaVersion = 5
 
 /** The tables. `rows.ts` has the same columns in the same order; a test compares the two. */
 const tables = `
@@ -80,6 +80,27 @@ create table curve_point (
   positions     bigint not null,
   digest        varchar not null,
   primary key (study, run, variant, pair, method, lam)
+);
+
+create table estimate (
+  study         varchar not null,
+  run           varchar not null,
+  variant       varchar not null,
+  settings      json not null,
+  pair          varchar not null,
+  model_a       varchar not null,
+  model_b       varchar not null,
+  method        varchar not null,
+  precision     double not null,
+  confidence    double not null,
+  barrier       double not null,
+  low           double not null,
+  high          double not null,
+  blocks        bigint not null,
+  blocks_in_all bigint not null,
+  tokens        bigint not null,
+  tokens_in_all bigint not null,
+  primary key (study, run, variant, pair, method)
 );
 
 create table score (
@@ -161,6 +182,11 @@ from measured
 left join aligned using (study, variant, pair, method)
 left join vanilla using (study, variant, pair);
 
+create view barrier_estimate as
+select study, variant, pair, method, model_a, model_b, precision, confidence, barrier, low, high,
+       blocks, blocks_in_all, tokens, tokens_in_all, settings
+from estimate semi join current_run using (study, run);
+
 create view training_curve as
 select study, variant, model, step, loss, learning_rate, validation_loss
 from training semi join current_run using (study, run);
@@ -181,7 +207,15 @@ comment on table correlation is 'Mean of the diagonal of the feature correlation
 comment on table curve_point is 'Losses between A and aligned B: theta = lam A + (1 - lam) B';
 comment on column curve_point.lam is 'lambda: 1 is A, 0 is B (aligned B where the symmetry is broken)';
 comment on column curve_point.loss is 'Mean of -ln p over the predictions: masked positions, tokens, texts or images; of a regression the mean squared error';
+comment on column curve_point.positions is 'The predictions that it was evaluated on; fewer than its neighbours have where an estimate dropped this lam';
 comment on column curve_point.perplexity is 'exp(loss): pseudo-perplexity; of a regression it means nothing';
+comment on table estimate is 'Barriers that were taken to a precision, on as few blocks as it needs, drawn at random';
+comment on column estimate.precision is 'How narrow the interval was to be, in nats';
+comment on column estimate.confidence is 'With which the interval holds the barrier on all blocks';
+comment on column estimate.low is 'Lower end of the interval; where all blocks were drawn, the barrier less what rounding leaves';
+comment on column estimate.blocks is 'Blocks, or images, that were drawn, of blocks_in_all; a lam that is not the maximum has fewer';
+comment on column estimate.tokens is 'Tokens, or images, that models were evaluated on, summed over lam; the ends count for each curve, though they are taken once';
+comment on column estimate.tokens_in_all is 'The same if each lam had been evaluated on all of them';
 comment on table score is 'Task metrics between A and aligned B';
 comment on table training is 'Curves of the trainings of models';
 comment on column training.key is 'Of the training''s node: artifact.key';
@@ -203,6 +237,11 @@ comment on column barrier.loss_b is 'The curve''s own loss at lam = 0: B, or ali
 comment on column barrier.points is 'How many lam were evaluated';
 comment on column barrier.lam_max is 'The lam of the largest loss; the smallest of them on a tie';
 comment on column barrier.difference_to_vanilla is 'barrier minus the barrier of vanilla on the same pair, study and variant';
+comment on view barrier_estimate is 'Barriers of the current runs that were taken to a precision: their intervals, and the tokens that they took';
+comment on column barrier_estimate.low is 'Lower end of the interval of what the barrier is on all blocks';
+comment on column barrier_estimate.high is 'Upper end of that interval';
+comment on column barrier_estimate.tokens is 'Tokens, or images, that models were evaluated on, summed over lam';
+comment on column barrier_estimate.tokens_in_all is 'The same if each lam had been evaluated on all of them';
 comment on view training_curve is 'Curves of the trainings of the current runs';
 comment on column training_curve.loss is 'Mean of the steps'' losses since the point before';
 comment on column training_curve.validation_loss is 'On data that is not trained on; NULL where it was not taken';

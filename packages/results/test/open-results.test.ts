@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { readdir, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UserError } from '@isthmus/tensor'
 import { describe, expect, it } from 'vitest'
@@ -130,6 +130,19 @@ describe('openResults', () => {
       await expect(one.query('select 1')).rejects.toThrow('was closed')
     }))
 
+  it('makes the file whole or not at all, once for all who open it, and clears away what killed makers left', () =>
+    inTemporaryFolder(async (folder) => {
+      const path = join(folder, 'results.duckdb')
+      const [old, young] = [`${path}.old.new`, `${path}.young.new`]
+      for (const left of [old, young]) await writeFile(left, 'half a header')
+      await utimes(old, 0, 0)
+      const opened = await Promise.all([openResults(path), openResults(path)])
+      await opened[0].ingest({ studyRuns: [studyRun({ run: 'one' })] })
+      expect(await opened[1].query('select run from study_run')).toEqual([{ run: 'one' }])
+      for (const results of opened) await results.close()
+      expect((await readdir(folder)).sort()).toEqual(['results.duckdb', 'results.duckdb.young.new'])
+    }))
+
   it('says who has the file, and opens it when that process was killed, with what it had committed', () =>
     inTemporaryFolder(async (folder) => {
       const path = join(folder, 'results.duckdb')
@@ -170,7 +183,7 @@ describe('openResults', () => {
       await results.close()
       await expect(openResults(old)).rejects.toThrow(
         new UserError(
-          `${old} has schema version 99, expected version 4: delete the file, and the next run rebuilds it from the cache`,
+          `${old} has schema version 99, expected version 5: delete the file, and the next run rebuilds it from the cache`,
         ),
       )
     }))

@@ -1,7 +1,9 @@
 import type { FamilySettings } from './family-settings.ts'
 import type { StudySettings } from './settings.ts'
 
-/** Values to try for one setting: the study runs once for each, and for each combination where several are swept. */
+/** Values to try for one setting, or for several that belong together: the study runs once for each, and for each
+ *  combination where several are swept.
+ */
 export interface Sweep<Value> {
   readonly sweep: readonly Value[]
 }
@@ -9,8 +11,16 @@ export interface Sweep<Value> {
 /** Settings of which any may be left out (its default is taken) or swept. */
 export type Sweepable<Settings> = {
   readonly [Name in keyof Settings]?: Settings[Name] extends Readonly<Record<string, unknown>>
-    ? Sweepable<Settings[Name]> | Sweep<Settings[Name]>
+    ? Sweepable<Settings[Name]> | Sweep<Sweepable<Settings[Name]>>
     : Settings[Name] | Sweep<Settings[Name]>
+}
+
+/** A random part of a grid. */
+export interface GridSample {
+  /** How many points of the grid are taken; all where there are no more. */
+  readonly count: number
+  /** Which ones: a point that is taken of a grid is taken of a part of the grid too, if it is there. Default 0. */
+  readonly seed?: number
 }
 
 /** What a `study.ts` exports: the experiment section of a paper, as data. */
@@ -19,6 +29,10 @@ export interface StudyDefinition extends Sweepable<StudySettings> {
   readonly name: string
   /** One line: what is compared, on what. */
   readonly title: string
+  /** Which points of the grid of swept settings are run, by the settings of the point, defaults filled in. Default: all. */
+  readonly where?: (settings: StudySettings) => boolean
+  /** Run a random part of the points that are left. Default: all. */
+  readonly sample?: GridSample
   /** The figures that its report shows, by name. Default: all that can be drawn of its results. */
   readonly figures?: readonly string[]
 }
@@ -29,7 +43,9 @@ export interface StudyDefinition extends Sweepable<StudySettings> {
  *        name: 'attention-heads',
  *        title: 'Table 1: …',
  *        methods: ['ffn', 'head-perm'],
- *        alignment: { fraction: sweep([0.1, 1]) },
+ *        alignment: { fraction: sweep([0.1, 1]), seed: sweep([0, 1, 2]) },
+ *        where: ({ alignment }) => alignment.fraction < 1 || alignment.seed === 0,
+ *        sample: { count: 3, seed: 1 },
  *      })
  */
 export function defineStudy(definition: StudyDefinition): StudyDefinition {
@@ -78,7 +94,10 @@ export function defineCollection(collection: StudyCollection): StudyCollection {
   return collection
 }
 
-/** Sweep a setting over values. */
+/** Sweep a setting over values, or a group of settings over points.
+ *
+ *      alignment: sweep([{ fraction: 0.1, seed: 1 }, { fraction: 1, maxTokens: 128 }])
+ */
 export function sweep<Value>(values: readonly Value[]): Sweep<Value> {
   return { sweep: values }
 }

@@ -1,12 +1,15 @@
 import type { Node, NodeInput, NodeOptions } from '@isthmus/dataflow'
+import { UserError } from '@isthmus/tensor'
 import type { StudyModel } from './open-models.ts'
 import type {
   AlignmentValue,
+  BarrierEstimateValue,
   EngineParam,
   EvaluationSetValue,
   LossValue,
   TaskEvaluationValue,
 } from './operations/artifacts.ts'
+import { barrierToPrecision } from './operations/barrier-to-precision.ts'
 import { interpolatedTask, modelTask } from './operations/evaluate-task.ts'
 import { interpolatedLoss, modelLoss } from './operations/losses.ts'
 import type { PlannedTask } from './plan-task.ts'
@@ -24,6 +27,18 @@ export interface PairPoint {
   readonly decoder: 'tied' | 'untied'
 }
 
+/** The line between them, and how well its barrier is to be known. */
+export interface BarrierToPrecision extends Pick<PairPoint, 'decoder'> {
+  readonly lambdas: readonly number[]
+  /** How narrow its interval is to be, in nats. */
+  readonly precision: number
+  /** Of the order in which blocks are drawn. */
+  readonly seed: number
+}
+
+/** With which the interval of a barrier that is taken to a precision holds what it is on all blocks. */
+const confidence = 0.95
+
 /** What models are evaluated on: makes the nodes of a curve. */
 export interface Evaluation {
   /** The id of the task; null where it is none. */
@@ -32,6 +47,11 @@ export interface Evaluation {
   model(model: StudyModel): Node<LossValue | TaskEvaluationValue>
   /** A model between two. */
   interpolated(pair: AlignedPair, point: PairPoint, options: NodeOptions): Node<LossValue | TaskEvaluationValue>
+  /** The barrier between two, to a precision.
+   *
+   *  @throws {UserError} where it can only be taken on all there is.
+   */
+  barrier(pair: AlignedPair, line: BarrierToPrecision, options: NodeOptions): Node<BarrierEstimateValue>
 }
 
 /** Losses on a text or on images. */
@@ -54,6 +74,14 @@ export class LossEvaluation implements Evaluation {
     return interpolatedLoss.node(
       { a: a.checkpoint, b: b.checkpoint, alignment, blocks: this.#blocks },
       { ...point, engine: this.#engine },
+      options,
+    )
+  }
+
+  barrier({ a, b, alignment }: AlignedPair, line: BarrierToPrecision, options: NodeOptions) {
+    return barrierToPrecision.node(
+      { a: a.checkpoint, b: b.checkpoint, alignment, blocks: this.#blocks },
+      { ...line, lambdas: [...line.lambdas], confidence, engine: this.#engine },
       options,
     )
   }
@@ -84,6 +112,13 @@ export class TaskEvaluation implements Evaluation {
       { a: a.checkpoint, b: b.checkpoint, alignment, task: validation },
       { ...point, ...this.#params() },
       options,
+    )
+  }
+
+  barrier(): never {
+    throw new UserError(
+      `evaluation.precision is for losses on a text or on images, but the losses of this study are taken on the task ` +
+        `${this.task}: set evaluation.precision=null`,
     )
   }
 

@@ -1,5 +1,6 @@
+import { canonicalDigest } from '@isthmus/dataflow'
 import { UserError } from '@isthmus/tensor'
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { StudyDefinition, Sweep } from './define-study.ts'
 import { type StudySettings, studySettings } from './settings.ts'
 
@@ -18,27 +19,59 @@ export interface ExpandedStudy {
   readonly variants: readonly StudyVariant[]
 }
 
-/** Fill in defaults and expand sweeps into their grid, in the order in which they are written.
+/** Fill in defaults and expand sweeps into their grid, in the order in which they are written; of the grid, take what the
+ *  study's condition and its sample leave.
  *
- *  @param where What to call the study in an error: its file.
- *  @throws {UserError} naming the setting that is unknown, has a wrong value, or contradicts another.
+ *  The points of a sample are those with the least SHA-256 of the seed and the point's name. A point is therefore taken or not
+ *  by how many others come before it, whatever these are: a larger sample holds a smaller one, and a grid that grows keeps
+ *  what it had, but for what new points push out.
+ *  @param file What to call the study in an error.
+ *  @throws {UserError} naming the setting that is unknown, has a wrong value, or contradicts another; or when nothing is left.
  */
-export function expandStudy(definition: StudyDefinition, where: string): ExpandedStudy {
-  const { figures: _, ...named } = definition
-  const { name, title, settings: rest } = namedSettings(named, where)
-  const sweeps = findSweeps(rest, [])
-  for (const { path, values } of sweeps) {
-    if (values.length === 0) throw new UserError(`${where}: ${path.join('.')} is swept over no values`)
+export function expandStudy(definition: StudyDefinition, file: string): ExpandedStudy {
+  const { figures: _, where, sample, ...named } = definition
+  if (where !== undefined && typeof where !== 'function') {
+    throw new UserError(`${file}: where must be a function of a point's settings, found ${JSON.stringify(where)}`)
   }
-  const variants = grid(sweeps).map((swept): StudyVariant => {
-    const settings = Object.entries(swept).reduce(
-      (object, [path, value]) => setPath(object, path.split('.'), value),
-      rest,
+  const { name, title, settings: rest } = namedSettings(named, file)
+  const points = alternatives(rest, [], { file, isSwept: false })
+  const paths = [...new Set(points.flatMap(Object.keys))]
+  const fixed = withoutSweeps(rest)
+  const grid = points.map((point) => variantAt(point, paths, fixed, file))
+  const chosen = where === undefined ? grid : grid.filter(({ settings }) => where(settings))
+  if (chosen.length === 0) {
+    throw new UserError(
+      `${file}: the condition, where, is true of none of the ${grid.length} points that are swept: change it, or sweep other values`,
     )
-    const label = Object.entries(swept).map(([path, value]) => `${path}=${display(value)}`)
-    return { name: label.join(', '), swept, settings: parseStudySettings(settings, where) }
-  })
-  return { name, title, variants }
+  }
+  return { name, title, variants: sample === undefined ? chosen : sampled(chosen, sample, file) }
+}
+
+/** Settings at a point of the grid. What other points set and this one does not is swept too: it has its default here. */
+function variantAt(point: GridPoint, paths: readonly string[], fixed: object, file: string): StudyVariant {
+  const given = Object.entries(point).reduce((object, [path, value]) => setPath(object, path.split('.'), value), fixed)
+  const settings = parseStudySettings(given, file)
+  const swept = Object.fromEntries(paths.map((path) => [path, path in point ? point[path] : valueAt(settings, path)]))
+  const label = Object.entries(swept).map(([path, value]) => `${path}=${display(value)}`)
+  return { name: label.join(', '), swept, settings }
+}
+
+const gridSample = z.strictObject({ count: z.int().positive(), seed: z.int().nonnegative().default(0) })
+
+function sampled(variants: readonly StudyVariant[], sample: unknown, file: string): StudyVariant[] {
+  const parsed = gridSample.safeParse(sample)
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    throw new UserError(
+      `${file}: ${['sample', ...issue!.path].join('.')}: ${issue!.message}; expected how many points of the grid to take, as in ` +
+        '--set sample.count=10 --set sample.seed=1',
+    )
+  }
+  const { count, seed } = parsed.data
+  const ranked = variants.map((variant) => ({ variant, rank: canonicalDigest([seed, variant.name]) }))
+  const taken = ranked.sort((left, right) => (left.rank < right.rank ? -1 : 1)).slice(0, count)
+  const chosen = new Set(taken.map(({ variant }) => variant))
+  return variants.filter((variant) => chosen.has(variant))
 }
 
 /** Take the name and the title of a definition off its settings.
@@ -57,7 +90,8 @@ export function namedSettings(
   return { name, title, settings }
 }
 
-/** Replace settings of a study or a family, as `--set alignment.fraction=0.5` does.
+/** Replace settings of a study or a family, as `--set alignment.fraction=0.5` does. Where the settings that it is among are
+ *  swept together, it is replaced in each of their points.
  *
  *  @param assignments Texts `path=value`. A value is JSON, a range `1..4`, a list `a,b`, `sweep(…)` of these, or text.
  *  @throws {UserError} naming the assignment that cannot be read.
@@ -146,18 +180,45 @@ export function findSweeps(
   return Object.entries(value).flatMap(([key, inner]) => findSweeps(inner, [...path, key]))
 }
 
-function grid(sweeps: readonly { path: readonly string[]; values: readonly unknown[] }[]): Record<string, unknown>[] {
-  return sweeps.reduce<Record<string, unknown>[]>(
-    (points, { path, values }) =>
-      points.flatMap((point) => values.map((value) => ({ ...point, [path.join('.')]: value }))),
+/** The swept settings of one point of a grid, by their paths. */
+type GridPoint = Readonly<Record<string, unknown>>
+
+/** What the settings at a path may be: every point of their grid. Settings that are not swept are in none of the points. */
+function alternatives(
+  value: unknown,
+  path: readonly string[],
+  { file, isSwept }: { readonly file: string; readonly isSwept: boolean },
+): GridPoint[] {
+  if (isSweep(value)) {
+    if (value.sweep.length === 0) throw new UserError(`${file}: ${path.join('.')} is swept over no values`)
+    return value.sweep.flatMap((one) => alternatives(one, path, { file, isSwept: true }))
+  }
+  if (!isRecord(value)) return [isSwept ? { [path.join('.')]: value } : {}]
+  return Object.entries(value).reduce<GridPoint[]>(
+    (points, [key, inner]) => {
+      const own = alternatives(inner, [...path, key], { file, isSwept })
+      if (own.length === 1 && Object.keys(own[0]!).length === 0) return points
+      return points.flatMap((point) => own.map((other) => ({ ...point, ...other })))
+    },
     [{}],
   )
+}
+
+function withoutSweeps(settings: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const fixed = Object.entries(settings).filter(([, value]) => !isSweep(value))
+  return Object.fromEntries(fixed.map(([key, value]) => [key, isRecord(value) ? withoutSweeps(value) : value]))
+}
+
+function valueAt(settings: unknown, path: string): unknown {
+  return path.split('.').reduce((value, key) => (value as Readonly<Record<string, unknown>>)[key], settings)
 }
 
 function setPath<Object extends object>(object: Object, [key, ...rest]: readonly string[], value: unknown): Object {
   const record = object as Readonly<Record<string, unknown>>
   const inner = record[key!]
-  return { ...record, [key!]: rest.length === 0 ? value : setPath(isRecord(inner) ? inner : {}, rest, value) } as Object
+  const within = (one: unknown) => setPath(isRecord(one) ? one : {}, rest, value)
+  const changed = rest.length === 0 ? value : isSweep(inner) ? { sweep: inner.sweep.map(within) } : within(inner)
+  return { ...record, [key!]: changed } as Object
 }
 
 function parseValue(text: string): unknown {

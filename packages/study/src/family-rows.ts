@@ -1,7 +1,6 @@
-import { artifactDigest, type Digest } from '@isthmus/dataflow'
+import { artifactDigest, type Digest, nodesOf } from '@isthmus/dataflow'
 import { graphOf, graphSizes, parameterCount } from '@isthmus/model'
 import type { ModelRow, ResultRows } from '@isthmus/results'
-import { nodesOf } from './forward-passes.ts'
 import type { FamilyPlan, PlannedModel } from './plan-family.ts'
 import { artifactRow, type FinishedNode, type RunRecord, runDigest, studyRunRow } from './study-rows.ts'
 import { trainingRows } from './training-rows.ts'

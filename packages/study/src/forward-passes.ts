@@ -1,8 +1,10 @@
-import { type Digest, type Node, planGraph } from '@isthmus/dataflow'
+import { type Digest, nodesOf } from '@isthmus/dataflow'
 import { textPasses } from './operations/index.ts'
 import type { StudyPlan } from './plan-study.ts'
 
-/** Passes of one model over one text, to capture features or to take a loss. */
+/** Passes of one model over one text, to capture features or to take a loss. A barrier that is taken to a precision has
+ *  none: how far it goes over the text is not known before.
+ */
 export interface ForwardPasses {
   /** Those of the run, each counted once, cached or not. */
   readonly distinct: number
@@ -22,9 +24,4 @@ export function countForwardPasses(plans: readonly StudyPlan[]): ForwardPasses {
     }
   }
   return { distinct: [...passes.values()].reduce((sum, own) => sum + own, 0), unshared }
-}
-
-/** The nodes that targets need, each once. */
-export function nodesOf(targets: readonly Node[]): Node[] {
-  return planGraph(targets).nodes.map(({ node }) => node)
 }

@@ -3,6 +3,7 @@ export {
   defineFamily,
   defineStudy,
   type FamilyDefinition,
+  type GridSample,
   type Partially,
   type StudyCollection,
   type StudyDefinition,
@@ -25,4 +26,5 @@ export { type FamilyPlan, type PlannedModel, planFamily } from './plan-family.ts
 export { lambdaValues, type PlannedCurve, planStudy, type StudyContext, type StudyPlan } from './plan-study.ts'
 export { type FamilyModel, type FamilyRun, type PlacedFamily, runFamily } from './run-family.ts'
 export { computeNow, type PlacedStudy, type RunStudiesOptions, runStudies, type StudiesRun } from './run-study.ts'
+export { nodePattern, selectNodes } from './select-nodes.ts'
 export { type StudySettings, studySettings } from './settings.ts'

@@ -36,6 +36,11 @@ export interface FolderModel extends StudyModel {
   readonly checkpoint: Source<{ kind: 'checkpoint' }>
 }
 
+/** What tells a checkpoint from others: equal for equal files, and for equal nodes. */
+export function identityOf(checkpoint: NodeInput): string {
+  return checkpoint.kind === 'source' ? checkpoint.artifact.digest : checkpoint.identity
+}
+
 /** Where a model of a study is. */
 export interface ModelPlace extends Pick<StudyModel, 'name' | 'directory' | 'source'> {}
 

@@ -7,10 +7,10 @@ import {
   sinkhornDefaults,
 } from '@isthmus/alignment'
 import { listBooks } from '@isthmus/corpus'
-import { type Cache, type Node, openSource } from '@isthmus/dataflow'
+import type { Cache, Node } from '@isthmus/dataflow'
 import { type Graph, readsImages } from '@isthmus/model'
 import { assertEngineStarts, engineIdentity } from './engines.ts'
-import type { StudyModel } from './open-models.ts'
+import { identityOf, type StudyModel } from './open-models.ts'
 import { alignModels } from './operations/align.ts'
 import { alignModelWeights } from './operations/align-weights.ts'
 import { alignmentTokens } from './operations/alignment-tokens.ts'
@@ -20,6 +20,8 @@ import { correlate, correlateStreamed } from './operations/correlate.ts'
 import { sampleRows } from './operations/model-features.ts'
 import { planImages } from './plan-images.ts'
 import { planLearnedAlignment } from './plan-learned-alignment.ts'
+import { remembered } from './remembered.ts'
+import { SettingSources } from './setting-sources.ts'
 import type { StudySettings } from './settings.ts'
 
 /** What planning needs of the world. */
@@ -27,8 +29,8 @@ export interface PlanContext {
   readonly cache: Cache
   /** Turn a path of the settings into one of this machine. */
   resolvePath(path: string): string
-  /** Compute a node now: how much there is to capture is known only once the text is tokenised. */
-  compute<Value>(node: Node<Value>): Promise<Value>
+  /** Compute nodes now, side by side: how much there is to capture is known only once the text is tokenised. */
+  compute<Value>(nodes: readonly Node<Value>[]): Promise<Value[]>
 }
 
 /** The settings that alignments depend on. */
@@ -43,6 +45,14 @@ interface AlignmentSample {
   readonly rows: number
 }
 
+/** What an `AlignmentPlanner` may be given beside the settings. */
+export interface AlignmentPlannerOptions {
+  /** The texts of a task on which features are matched instead of books or images. Null, the default: none. */
+  readonly task?: Node<AlignmentSampleValue> | null
+  /** Where files are opened, shared with others. Default: its own. */
+  readonly sources?: SettingSources
+}
+
 /** Lays out the alignment of pairs of models as operations, sharing what pairs and methods have in common. */
 export class AlignmentPlanner {
   readonly #settings: AlignmentSettings
@@ -50,38 +60,58 @@ export class AlignmentPlanner {
   readonly #methods: readonly AlignmentMethod[]
   readonly #context: PlanContext
   readonly #task: Node<AlignmentSampleValue> | null
+  readonly #sources: SettingSources
+  readonly #alignments = new Map<string, Promise<Node<AlignmentValue>>>()
+  readonly #groups = new Map<string, readonly FeatureGroup[]>()
+  readonly #captured = new Map<string, ReturnType<typeof capture.node>>()
+  readonly #correlated = new Map<string, Node<CorrelationsValue>>()
+  #sampleNode: Promise<Node<AlignmentSampleValue>> | null = null
   #sample: Promise<AlignmentSample> | null = null
 
-  /** @param models Models of one vocabulary, among which pairs will be aligned.
+  /** @param models Models of one architecture and vocabulary, among which pairs will be aligned.
    *  @param methods All methods by which they will be: what several of them look at is computed together.
-   *  @param task The texts of a task on which features are matched instead of books or images.
    */
   constructor(
     settings: AlignmentSettings,
     models: readonly StudyModel[],
     methods: readonly AlignmentMethod[],
     context: PlanContext,
-    task: Node<AlignmentSampleValue> | null = null,
+    { task = null, sources = new SettingSources(context) }: AlignmentPlannerOptions = {},
   ) {
     this.#settings = settings
     this.#models = models
     this.#methods = methods
     this.#context = context
     this.#task = task
+    this.#sources = sources
   }
 
   /** The alignment of B to A by a method. The text, or the images, are sampled the first time that a method needs it.
    *
    *  @throws {UserError} when there are no books or images, or no book is long enough.
    */
-  async align(a: StudyModel, b: StudyModel, method: AlignmentMethod): Promise<Node<AlignmentValue>> {
-    const groups = featureGroups(method, a.graph)
+  align(a: StudyModel, b: StudyModel, method: AlignmentMethod): Promise<Node<AlignmentValue>> {
+    return remembered(this.#alignments, [modelKey(a), modelKey(b), method.name], () => this.#align(a, b, method))
+  }
+
+  /** What the plan needs to be computed before it goes on: the sample, where a method matches features.
+   *
+   *  @throws {UserError} when there are no books or images.
+   */
+  async sampleNodes(): Promise<readonly Node<AlignmentSampleValue>[]> {
+    const methods = this.#methods.flatMap((method) => [method, method.learnedFrom ?? []].flat())
+    const isNeeded = methods.some((method) => this.#groupsOf(method).length > 0)
+    return isNeeded ? [await this.#sampled()] : []
+  }
+
+  async #align(a: StudyModel, b: StudyModel, method: AlignmentMethod): Promise<Node<AlignmentValue>> {
+    const groups = this.#groupsOf(method)
     if (groups.length > 0) this.#sample ??= this.#takeSample()
     const correlations = groups.length === 0 ? [] : this.#correlations(a, b, groups, (await this.#sample)!)
     const options = { label: `align ${a.name} and ${b.name} by ${method.name}` }
     if (method.learnedFrom !== null) {
       const start = await this.align(a, b, method.learnedFrom)
-      return planLearnedAlignment({ a, b, method, start, correlations }, this.#settings, this.#context, options)
+      return planLearnedAlignment({ a, b, method, start, correlations }, this.#settings, this.#sources, options)
     }
     if (!needsWeights(method)) {
       return alignModels.node({ model: b.checkpoint, correlations }, { method: method.name }, options)
@@ -97,24 +127,35 @@ export class AlignmentPlanner {
     )
   }
 
+  #groupsOf(method: AlignmentMethod): readonly FeatureGroup[] {
+    return remembered(this.#groups, method.name, () => featureGroups(method, this.#models[0]!.graph))
+  }
+
   async #takeSample(): Promise<AlignmentSample> {
+    const node = await this.#sampled()
+    const [value] = await this.#context.compute([node])
+    return { node, rows: sampleRows(value!, this.#models[0]!.graph) }
+  }
+
+  #sampled(): Promise<Node<AlignmentSampleValue>> {
+    this.#sampleNode ??= this.#planSample()
+    return this.#sampleNode
+  }
+
+  async #planSample(): Promise<Node<AlignmentSampleValue>> {
     const { engine, images: folder, alignment } = this.#settings
     if (engine.executionProvider !== 'cpu') await assertEngineStarts(engine)
+    if (this.#task !== null) return this.#task
     const [model] = this.#models as readonly [StudyModel]
+    if (!readsImages(model.graph)) return this.#planTokens()
     const { fraction, seed } = alignment
     const label = 'decode the images to align on'
-    const node =
-      this.#task ??
-      (readsImages(model.graph)
-        ? await planImages({ folder, split: 'train', fraction, seed, count: null, label }, model, this.#context)
-        : await this.#planTokens())
-    return { node, rows: sampleRows(await this.#context.compute(node), model.graph) }
+    return planImages({ folder, split: 'train', fraction, seed, count: null, label }, model, this.#sources)
   }
 
   async #planTokens(): Promise<Node<AlignmentSampleValue>> {
     const { books: folder, alignment } = this.#settings
-    const { cache, resolvePath } = this.#context
-    const books = await openSource(cache, await listBooks(resolvePath(folder)), { kind: 'books' as const }, folder)
+    const books = await this.#sources.open({ kind: 'books', path: folder }, listBooks)
     const positions = Math.min(...this.#models.map(({ maxPositions }) => maxPositions))
     const { maxTokens, ...sampling } = alignment
     return alignmentTokens.node(
@@ -138,15 +179,14 @@ export class AlignmentPlanner {
     const captured = groups.filter((group) => !isStreamed(group))
     const nodes = captured.map((group) => this.#correlateCaptured(a, b, group, sample))
     if (captured.length === groups.length) return nodes
-    const streamed = this.#methods.flatMap((method) => featureGroups(method, a.graph)).filter(isStreamed)
+    const streamed = this.#methods.flatMap((method) => this.#groupsOf(method)).filter(isStreamed)
     return [...nodes, this.#correlateStreamed(a, b, streamed, sample)]
   }
 
-  #captureBytes({ sets }: FeatureGroup, { rows }: AlignmentSample, graph: Graph): number {
-    const names = tapNames(sets)
+  #captureBytes({ taps }: FeatureGroup, { rows }: AlignmentSample, graph: Graph): number {
     return captureBytes(
       rows,
-      graph.taps.filter(({ name }) => names.includes(name)),
+      graph.taps.filter(({ name }) => taps.includes(name)),
       this.#settings.capture.type,
     )
   }
@@ -154,21 +194,25 @@ export class AlignmentPlanner {
   #correlateCaptured(
     a: StudyModel,
     b: StudyModel,
-    { name: group, sets }: FeatureGroup,
+    { name: group, sets, taps, key }: FeatureGroup,
     { node: tokens }: AlignmentSample,
   ): Node<CorrelationsValue> {
     const engine = engineIdentity(this.#settings.engine)
     const { type } = this.#settings.capture
-    const captured = ({ checkpoint, name }: StudyModel) =>
-      capture.node(
-        { model: checkpoint, tokens },
-        { taps: tapNames(sets), type, engine },
-        { label: `capture ${group} of ${name}` },
+    const captured = (model: StudyModel) =>
+      remembered(this.#captured, [modelKey(model), taps], () =>
+        capture.node(
+          { model: model.checkpoint, tokens },
+          { taps: [...taps], type, engine },
+          { label: `capture ${group} of ${model.name}` },
+        ),
       )
-    return correlate.node(
-      { a: captured(a), b: captured(b) },
-      { sets: sets.map(setParam), engine },
-      { label: `correlate ${group} of ${a.name} and ${b.name}` },
+    return remembered(this.#correlated, [modelKey(a), modelKey(b), key], () =>
+      correlate.node(
+        { a: captured(a), b: captured(b) },
+        { sets: sets.map(setParam), engine },
+        { label: `correlate ${group} of ${a.name} and ${b.name}` },
+      ),
     )
   }
 
@@ -179,11 +223,13 @@ export class AlignmentPlanner {
     { node: tokens }: AlignmentSample,
   ): Node<CorrelationsValue> {
     const sets = new Map(groups.flatMap(({ sets }) => sets).map((set) => [set.name, set]))
-    const names = [...new Set(groups.map(({ name }) => name))].join(', ')
-    return correlateStreamed.node(
-      { a: a.checkpoint, b: b.checkpoint, tokens },
-      { sets: [...sets.values()].map(setParam), engine: engineIdentity(this.#settings.engine) },
-      { label: `correlate ${names} of ${a.name} and ${b.name}` },
+    const setParams = [...sets.values()].map(setParam)
+    return remembered(this.#correlated, [modelKey(a), modelKey(b), setParams, 'streamed'], () =>
+      correlateStreamed.node(
+        { a: a.checkpoint, b: b.checkpoint, tokens },
+        { sets: setParams, engine: engineIdentity(this.#settings.engine) },
+        { label: `correlate ${[...new Set(groups.map(({ name }) => name))].join(', ')} of ${a.name} and ${b.name}` },
+      ),
     )
   }
 }
@@ -192,6 +238,13 @@ export class AlignmentPlanner {
 interface FeatureGroup {
   readonly name: string
   readonly sets: readonly FeatureSet[]
+  readonly taps: readonly string[]
+  /** Different for different sets. */
+  readonly key: string
+}
+
+function modelKey({ name, checkpoint }: StudyModel): readonly string[] {
+  return [name, identityOf(checkpoint)]
 }
 
 function featureGroups(method: AlignmentMethod, graph: Graph): FeatureGroup[] {
@@ -200,7 +253,7 @@ function featureGroups(method: AlignmentMethod, graph: Graph): FeatureGroup[] {
     const name = tapGroup(set.taps)
     groups.set(name, [...(groups.get(name) ?? []), set])
   }
-  return [...groups].map(([name, sets]) => ({ name, sets }))
+  return [...groups].map(([name, sets]) => ({ name, sets, taps: tapNames(sets), key: JSON.stringify(sets) }))
 }
 
 function setParam({ combine = 'pool', taps, ...set }: FeatureSet) {

@@ -1,13 +1,13 @@
 import { listWikiText } from '@isthmus/corpus'
-import { type Node, openSource } from '@isthmus/dataflow'
+import type { Node } from '@isthmus/dataflow'
 import { objectiveOf } from '@isthmus/model'
 import { UserError } from '@isthmus/tensor'
 import type { StudyModel } from './open-models.ts'
 import type { EvaluationSetValue } from './operations/artifacts.ts'
 import { evaluationBlocks, releasedCodeEvaluationBlocks } from './operations/evaluation-blocks.ts'
 import { nextTokenEvaluationBlocks } from './operations/next-token-blocks.ts'
-import type { PlanContext } from './plan-alignment.ts'
 import { planImages } from './plan-images.ts'
+import type { SettingSources } from './setting-sources.ts'
 import type { StudySettings } from './settings.ts'
 
 /** Lay out what losses are taken on. It follows from the models' objective, which is that of their head.
@@ -19,17 +19,17 @@ import type { StudySettings } from './settings.ts'
 export async function planEvaluation(
   settings: StudySettings,
   model: StudyModel,
-  context: Pick<PlanContext, 'cache' | 'resolvePath'>,
+  sources: SettingSources,
 ): Promise<Node<EvaluationSetValue>> {
   const objective = objectiveOf(model.graph)
   switch (objective) {
     case 'maskedLanguageModel':
     case 'nextToken':
-      return planBlocks(objective, settings, model, context)
+      return planBlocks(objective, settings, model, sources)
     case 'imageClassification': {
       const { blocks: count, seed } = settings.evaluation
       const label = 'decode the evaluation images'
-      return planImages({ folder: settings.images, split: 'test', fraction: 1, seed, count, label }, model, context)
+      return planImages({ folder: settings.images, split: 'test', fraction: 1, seed, count, label }, model, sources)
     }
     case 'textClassification':
       throw new UserError(
@@ -48,7 +48,7 @@ async function planBlocks(
   objective: 'maskedLanguageModel' | 'nextToken',
   { evaluation, wikitext }: StudySettings,
   model: StudyModel,
-  { cache, resolvePath }: Pick<PlanContext, 'cache' | 'resolvePath'>,
+  sources: SettingSources,
 ): Promise<Node<EvaluationSetValue>> {
   const { protocol, ...masking } = evaluation
   const { blockSize, blocks } = masking
@@ -58,7 +58,7 @@ async function planBlocks(
         `set evaluation.blockSize=${model.maxPositions} or less`,
     )
   }
-  const text = await openSource(cache, await listWikiText(resolvePath(wikitext)), { kind: 'text' as const }, wikitext)
+  const text = await sources.open({ kind: 'text', path: wikitext }, listWikiText)
   const inputs = { text, tokenizer: model.tokenizer }
   if (objective === 'nextToken') {
     if (protocol === 'clean') {

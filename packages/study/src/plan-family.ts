@@ -116,8 +116,8 @@ async function stepsOf(
   { recordEvery: _, validateEvery: __, ...recipe }: PretrainingParams,
   { settings, compute }: Pick<PlanContext, 'compute'> & { readonly settings: FamilySettings },
 ): Promise<number> {
-  const { kinds } = await compute(stepSeconds.node(inputs, recipe, { label: 'measure what a step takes' }))
-  return stepsIn(minutes, kinds, (steps) => phasesWithin(settings.phases, steps))
+  const [measured] = await compute([stepSeconds.node(inputs, recipe, { label: 'measure what a step takes' })])
+  return stepsIn(minutes, measured!.kinds, (steps) => phasesWithin(settings.phases, steps))
 }
 
 async function openSources(settings: FamilySettings, { cache, resolvePath }: PlanContext): Promise<FamilySources> {

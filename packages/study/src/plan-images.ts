@@ -1,10 +1,11 @@
 import { imageClass, imageLabels, listImages, readImagePreprocessing } from '@isthmus/corpus'
-import { type Cache, type Node, openSource } from '@isthmus/dataflow'
+import type { Node } from '@isthmus/dataflow'
 import { UserError } from '@isthmus/tensor'
 import type { z } from 'zod'
 import type { StudyModel } from './open-models.ts'
 import type { imagesArtifact } from './operations/artifacts.ts'
 import { decodeImages } from './operations/decode-images.ts'
+import type { SettingSources } from './setting-sources.ts'
 
 /** Which images of a folder are taken, for what. */
 export interface ImagePlan {
@@ -25,12 +26,11 @@ export interface ImagePlan {
 export async function planImages(
   { folder, split, label, ...sampling }: ImagePlan,
   model: StudyModel,
-  { cache, resolvePath }: { readonly cache: Cache; resolvePath(path: string): string },
+  sources: SettingSources,
 ): Promise<Node<z.infer<typeof imagesArtifact>>> {
-  const files = await listImages(resolvePath(folder), split)
-  const images = await openSource(cache, files, { kind: 'images' as const }, folder)
+  const images = await sources.open({ kind: 'images', path: folder, part: split }, (path) => listImages(path, split))
   const preprocessing = await readImagePreprocessing(model.tokenizer.files['preprocessor_config.json']?.path)
-  const labels = split === 'test' ? labelsOf(Object.keys(files), model) : null
+  const labels = split === 'test' ? labelsOf(Object.keys(images.files), model) : null
   return decodeImages.node({ images }, { imageSize: imageSizeOf(model), preprocessing, labels, ...sampling }, { label })
 }
 

@@ -1,6 +1,6 @@
 import type { AlignmentMethod } from '@isthmus/alignment'
 import { listBooks } from '@isthmus/corpus'
-import { type Node, type NodeOptions, openSource } from '@isthmus/dataflow'
+import type { Node, NodeOptions } from '@isthmus/dataflow'
 import { objectiveOf } from '@isthmus/model'
 import { UserError } from '@isthmus/tensor'
 import { engineIdentity } from './engines.ts'
@@ -8,7 +8,8 @@ import type { StudyModel } from './open-models.ts'
 import type { AlignmentValue, CorrelationsValue } from './operations/artifacts.ts'
 import { learnAlignment } from './operations/learn-alignment.ts'
 import { learningBlocks } from './operations/learning-blocks.ts'
-import type { AlignmentSettings, PlanContext } from './plan-alignment.ts'
+import type { AlignmentSettings } from './plan-alignment.ts'
+import type { SettingSources } from './setting-sources.ts'
 
 /** Two models, and from where their alignment is learned. */
 export interface PairToLearn {
@@ -28,7 +29,7 @@ export interface PairToLearn {
 export async function planLearnedAlignment(
   { a, b, method, start, correlations }: PairToLearn,
   { learned, books: folder, alignment }: AlignmentSettings,
-  { cache, resolvePath }: Pick<PlanContext, 'cache' | 'resolvePath'>,
+  sources: SettingSources,
   options: NodeOptions,
 ): Promise<Node<AlignmentValue>> {
   const { blockSize, maskProbability, fraction, executionProvider, ...params } = learned
@@ -39,7 +40,7 @@ export async function planLearnedAlignment(
         `set learned.blockSize=${a.maxPositions} or less`,
     )
   }
-  const books = await openSource(cache, await listBooks(resolvePath(folder)), { kind: 'books' as const }, folder)
+  const books = await sources.open({ kind: 'books', path: folder }, listBooks)
   const { linesPerBook, seed } = alignment
   const blocks = learningBlocks.node(
     { books, tokenizer: a.tokenizer },

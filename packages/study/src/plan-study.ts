@@ -1,31 +1,44 @@
 import { type AlignmentMethod, alignmentMethod, decoderOf } from '@isthmus/alignment'
-import type { Node, NodeInput } from '@isthmus/dataflow'
+import type { Node } from '@isthmus/dataflow'
 import { engineIdentity } from './engines.ts'
-import { type Evaluation, LossEvaluation, TaskEvaluation } from './evaluation.ts'
+import type { Evaluation } from './evaluation.ts'
 import type { ExpandedStudy, StudyVariant } from './expand-study.ts'
-import { type FamilyContext, locateFamily } from './locate-family.ts'
-import { openModels, type StudyModel } from './open-models.ts'
-import type { AlignmentValue, GateValue, LossValue, TaskEvaluationValue } from './operations/artifacts.ts'
+import type { FamilyContext } from './locate-family.ts'
+import { identityOf, type StudyModel } from './open-models.ts'
+import type {
+  AlignmentValue,
+  BarrierEstimateValue,
+  GateValue,
+  LossValue,
+  TaskEvaluationValue,
+} from './operations/artifacts.ts'
 import { gate } from './operations/gate.ts'
-import { AlignmentPlanner, type PlanContext } from './plan-alignment.ts'
-import { planEvaluation } from './plan-evaluation.ts'
-import { modelsOnTask, planTask } from './plan-task.ts'
+import type { AlignmentPlanner, PlanContext } from './plan-alignment.ts'
+import { remembered } from './remembered.ts'
 import type { StudySettings } from './settings.ts'
+import { evaluationSettings, SharedParts } from './shared-parts.ts'
 
 /** What planning a study needs of the world. */
 export type StudyContext = PlanContext & FamilyContext
 
-/** One curve of a study: the nodes whose artifacts are its rows. */
-export interface PlannedCurve {
+/** The nodes whose artifacts are the rows of a curve. */
+export interface CurveNodes {
+  readonly alignment: Node<AlignmentValue>
+  readonly gate: Node<GateValue>
+  /** None where `estimate` has them. */
+  readonly points: readonly PlannedPoint[]
+  /** The barrier and the points, where the barrier is taken to a precision; null where every loss is taken on all blocks. */
+  readonly estimate: Node<BarrierEstimateValue> | null
+}
+
+/** One curve of a study. */
+export interface PlannedCurve extends CurveNodes {
   readonly variant: StudyVariant
   readonly a: StudyModel
   readonly b: StudyModel
   readonly method: AlignmentMethod
-  readonly alignment: Node<AlignmentValue>
-  readonly gate: Node<GateValue>
   /** The id of the task that it is on; null where losses are taken on a text or on images. */
   readonly task: string | null
-  readonly points: readonly PlannedPoint[]
 }
 
 /** A point of a curve; on a task it has scores beside the loss. */
@@ -51,20 +64,21 @@ export interface StudyPlan {
  *  @throws {UserError} naming the setting, file or model that does not fit.
  */
 export async function planStudy(study: ExpandedStudy, context: StudyContext): Promise<StudyPlan> {
+  const shared = new SharedParts(context)
+  const planners: VariantPlanner[] = []
+  for (const variant of study.variants) planners.push(await VariantPlanner.open(variant, shared))
+  await shared.computeSamples()
   const models = new Map<string, StudyModel>()
   const curves: PlannedCurve[] = []
-  for (const variant of study.variants) {
-    const planner = await VariantPlanner.open(variant, context)
+  for (const planner of planners) {
     for (const model of planner.models) models.set(identityOf(model.checkpoint), model)
     curves.push(...(await planner.curves()))
   }
-  const targets = curves.flatMap((curve) => [curve.alignment, curve.gate, ...curve.points.map(({ node }) => node)])
-  return { study, models: [...models.values()], curves, targets }
-}
-
-/** Equal for equal files, and for equal nodes. */
-function identityOf(input: NodeInput): string {
-  return input.kind === 'source' ? input.artifact.digest : input.identity
+  const targets = new Set<Node>()
+  for (const { alignment, gate, points, estimate } of curves) {
+    for (const node of [alignment, gate, ...points.map(({ node }) => node), estimate ?? []].flat()) targets.add(node)
+  }
+  return { study, models: [...models.values()], curves, targets: [...targets] }
 }
 
 /** The values of λ that a setting stands for. */
@@ -76,37 +90,33 @@ export function lambdaValues(setting: StudySettings['lambdas']): number[] {
 class VariantPlanner {
   readonly models: readonly StudyModel[]
   readonly #variant: StudyVariant
+  readonly #shared: SharedParts
   readonly #methods: readonly AlignmentMethod[]
   readonly #alignment: AlignmentPlanner
   readonly #evaluation: Evaluation
+  /** Of what the curves of variants have in common where they are equal. */
+  readonly #curveSettings: string
 
   private constructor(
     variant: StudyVariant,
+    shared: SharedParts,
     models: readonly StudyModel[],
-    methods: readonly AlignmentMethod[],
     alignment: AlignmentPlanner,
     evaluation: Evaluation,
   ) {
     this.#variant = variant
+    this.#shared = shared
     this.models = models
-    this.#methods = methods
+    this.#methods = variant.settings.methods.map(alignmentMethod)
     this.#alignment = alignment
     this.#evaluation = evaluation
+    this.#curveSettings = JSON.stringify([variant.settings.lambdas, evaluationSettings(variant.settings)])
   }
 
-  static async open(variant: StudyVariant, context: StudyContext): Promise<VariantPlanner> {
+  static async open(variant: StudyVariant, shared: SharedParts): Promise<VariantPlanner> {
     const { settings } = variant
-    const found = await openModels(context.cache, await locateFamily(settings.family, settings.seeds, context))
-    const task = await planTask(settings, found, context)
-    const models = task === null ? found : modelsOnTask(found, task, settings)
-    const engine = engineIdentity(settings.engine)
-    const evaluation =
-      task === null
-        ? new LossEvaluation(await planEvaluation(settings, models[0]!, context), engine)
-        : new TaskEvaluation(task, engine)
-    const methods = settings.methods.map(alignmentMethod)
-    const alignment = new AlignmentPlanner(settings, models, methods, context, task?.sample ?? null)
-    return new VariantPlanner(variant, models, methods, alignment, evaluation)
+    const [models, evaluation] = [await shared.models(settings), await shared.evaluation(settings)]
+    return new VariantPlanner(variant, shared, models, await shared.alignment(settings), evaluation)
   }
 
   async curves(): Promise<PlannedCurve[]> {
@@ -126,6 +136,13 @@ class VariantPlanner {
   }
 
   #curve(a: StudyModel, b: StudyModel, method: AlignmentMethod, alignment: Node<AlignmentValue>): PlannedCurve {
+    const models = [a, b].map(({ name, checkpoint }) => [name, identityOf(checkpoint)])
+    const key = [models, method.name, alignment.identity, this.#curveSettings]
+    const nodes = remembered(this.#shared.curves, key, () => this.#curveNodes(a, b, method, alignment))
+    return { variant: this.#variant, a, b, method, task: this.#evaluation.task, ...nodes }
+  }
+
+  #curveNodes(a: StudyModel, b: StudyModel, method: AlignmentMethod, alignment: Node<AlignmentValue>): CurveNodes {
     const pair = `${a.name} and ${b.name}`
     const engine = engineIdentity(this.#variant.settings.engine)
     const gateNode = gate.node(
@@ -133,11 +150,21 @@ class VariantPlanner {
       { decoder: decoderOf(method.space), engine },
       { label: `gate ${method.name} on ${pair}` },
     )
-    const points = lambdaValues(this.#variant.settings.lambdas).map((lambda) => ({
+    const lambdas = lambdaValues(this.#variant.settings.lambdas)
+    const { precision, seed } = this.#variant.settings.evaluation
+    if (precision !== null) {
+      const estimate = this.#evaluation.barrier(
+        { a, b, alignment },
+        { lambdas, decoder: decoderOf(method.space), precision, seed },
+        { label: `barrier of ${pair} by ${method.name} to ${precision}`, after: [gateNode] },
+      )
+      return { alignment, gate: gateNode, points: [], estimate }
+    }
+    const points = lambdas.map((lambda) => ({
       lambda,
       node: this.#point(a, b, method, alignment, gateNode, lambda),
     }))
-    return { variant: this.#variant, a, b, method, alignment, gate: gateNode, task: this.#evaluation.task, points }
+    return { alignment, gate: gateNode, points, estimate: null }
   }
 
   #point(

@@ -1,5 +1,5 @@
 import { listTaskFiles, openTask, type TaskSplit, type TextTask } from '@isthmus/corpus'
-import { type Node, openSource } from '@isthmus/dataflow'
+import type { Node } from '@isthmus/dataflow'
 import { graphOf, objectiveOf } from '@isthmus/model'
 import { UserError } from '@isthmus/tensor'
 import { classifierConfig } from '@isthmus/training'
@@ -9,7 +9,7 @@ import type { TaskTableValue } from './operations/artifacts.ts'
 import { encodeTaskSplit } from './operations/encode-task.ts'
 import { fineTune } from './operations/fine-tune.ts'
 import { sampleTask } from './operations/sample-task.ts'
-import type { PlanContext } from './plan-alignment.ts'
+import type { SettingSources } from './setting-sources.ts'
 import type { StudySettings } from './settings.ts'
 
 /** A task of a study, with what is made of its files. */
@@ -30,7 +30,7 @@ export interface PlannedTask {
 export async function planTask(
   { task: folder, fineTuning, alignment }: StudySettings,
   models: readonly StudyModel[],
-  { cache, resolvePath }: Pick<PlanContext, 'cache' | 'resolvePath'>,
+  sources: SettingSources,
 ): Promise<PlannedTask | null> {
   if (folder === null) return null
   if (!alignment.specialTokens) {
@@ -38,12 +38,13 @@ export async function planTask(
       `alignment.specialTokens is false, but a classifier reads [CLS]: leave it at true for the task ${folder}`,
     )
   }
-  const path = resolvePath(folder)
-  const task = await openTask(path)
+  const task = await openTask(sources.resolvePath(folder))
   const { id, labels, tsv, parquet } = task
   const maxTokens = Math.min(fineTuning.maxTokens, ...models.map(({ maxPositions }) => maxPositions))
   const encode = async (split: TaskSplit) => {
-    const files = await openSource(cache, await listTaskFiles(path, task, split), { kind: 'task' as const }, folder)
+    const files = await sources.open({ kind: 'task', path: folder, part: split }, (path) =>
+      listTaskFiles(path, task, split),
+    )
     return encodeTaskSplit.node(
       { files, tokenizer: models[0]!.tokenizer },
       { task: { id, labels, tsv, parquet }, maxTokens },

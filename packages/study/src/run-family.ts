@@ -36,7 +36,7 @@ export interface FamilyRun {
 /** Plan a family, train what is not in the cache, and give the rows to record.
  *
  *  Returns also when a training failed or the run was interrupted.
- *  @throws {UserError} when the family cannot be planned.
+ *  @throws {UserError} when the family cannot be planned, or no node matches `only`.
  */
 export async function runFamily({ family, resolvePath }: PlacedFamily, options: RunStudiesOptions): Promise<FamilyRun> {
   const { cache, version } = options

@@ -1,9 +1,10 @@
-import { type Digest, type Executor, type Node, type RunEvent, type RunResult, run } from '@isthmus/dataflow'
+import { type Digest, type Executor, type Node, nodesOf, type RunEvent, type RunResult, run } from '@isthmus/dataflow'
 import type { ResultRows } from '@isthmus/results'
 import type { ExpandedStudy } from './expand-study.ts'
-import { countForwardPasses, type ForwardPasses, nodesOf } from './forward-passes.ts'
+import { countForwardPasses, type ForwardPasses } from './forward-passes.ts'
 import type { PlanContext } from './plan-alignment.ts'
 import { planStudy, type StudyContext, type StudyPlan } from './plan-study.ts'
+import { selectNodes } from './select-nodes.ts'
 import { type FinishedNode, type RecordedRun, studyRows } from './study-rows.ts'
 
 /** How studies are run. */
@@ -14,6 +15,11 @@ export interface RunStudiesOptions extends Pick<StudyContext, 'cache' | 'pull'> 
   readonly onEvent?: (event: RunEvent) => void
   /** Under which what is computed or used stays in the cache until it is let go; null or left out: under none. */
   readonly tag?: string | null
+  /** Compute only nodes that match one of these, as `selectNodes` has it, and what they need. Default: all. */
+  readonly only?: readonly string[]
+  /** As `run` of the dataflow has them. */
+  readonly maximumFailures?: number | undefined
+  readonly limit?: number | undefined
 }
 
 /** A study, and how the paths of its settings become paths of this machine. */
@@ -32,7 +38,7 @@ export interface StudiesRun {
 /** Plan studies, compute as one graph what is not in the cache, and give the rows to record.
  *
  *  Returns also when nodes failed or the run was interrupted: the rows are those of what has finished.
- *  @throws {UserError} when a study cannot be planned.
+ *  @throws {UserError} when a study cannot be planned, or no node matches `only`.
  */
 export async function runStudies(studies: readonly PlacedStudy[], options: RunStudiesOptions): Promise<StudiesRun> {
   const { cache, version, pull } = options
@@ -50,16 +56,22 @@ export async function runStudies(studies: readonly PlacedStudy[], options: RunSt
   return { plans, result, rows: joinRows(rows), forwardPasses: countForwardPasses(plans) }
 }
 
-/** Compute targets, and keep what the run says of each node that finishes. */
+/** Compute targets, or of what they need what is asked for, and keep what the run says of each node that finishes.
+ *
+ *  @throws {UserError} when no node matches `only`.
+ */
 export async function runTargets(
   targets: readonly Node[],
-  { cache, executor, signal, onEvent }: Pick<RunStudiesOptions, 'cache' | 'executor' | 'signal' | 'onEvent'>,
+  options: Omit<RunStudiesOptions, 'version' | 'pull' | 'tag'>,
 ): Promise<Pick<RecordedRun, 'result' | 'finished'>> {
+  const { cache, executor, signal, onEvent, only = [], maximumFailures, limit } = options
   const finished = new Map<Digest, FinishedNode>()
-  const result = await run(targets, {
+  const result = await run(selectNodes(targets, only), {
     cache,
     executor,
     ...(signal === undefined ? {} : { signal }),
+    ...(maximumFailures === undefined ? {} : { maximumFailures }),
+    ...(limit === undefined ? {} : { limit }),
     onEvent(event) {
       if (event.type === 'finished') finished.set(event.node.identity, event)
       onEvent?.(event)
@@ -68,7 +80,9 @@ export async function runTargets(
   return { result, finished }
 }
 
-/** Remember in the cache what a study has used, so that garbage is told from it. */
+/** Remember in the cache what a study has used, so that garbage is told from it. What a run of a part of the study, or one that
+ *  has not come to its end, did not come to use is still what the run before it used.
+ */
 export async function recordUse(
   name: string,
   targets: readonly Node[],
@@ -78,8 +92,14 @@ export async function recordUse(
     finished,
   }: Pick<RunStudiesOptions, 'cache' | 'tag'> & { readonly finished: ReadonlyMap<Digest, FinishedNode> },
 ): Promise<void> {
-  const keys = nodesOf(targets).flatMap(({ identity }) => finished.get(identity)?.key ?? [])
-  await cache.uses.record({ name, tag, at: new Date().toISOString(), keys })
+  const nodes = nodesOf(targets)
+  const keys = nodes.flatMap(({ identity }) => finished.get(identity)?.key ?? [])
+  const isWhole = keys.length === nodes.length
+  const before = isWhole ? undefined : cache.uses.list().find((use) => use.name === name && use.tag === tag)
+  await cache.uses.record({
+    ...{ name, tag, at: new Date().toISOString() },
+    keys: [...new Set([...keys, ...(before?.keys ?? [])])],
+  })
 }
 
 /** Rows have keys, so what several studies share may be recorded by each. */
@@ -91,20 +111,21 @@ function joinRows(rows: readonly ResultRows[]): ResultRows {
     alignments: join(({ alignments }) => alignments),
     correlations: join(({ correlations }) => correlations),
     curvePoints: join(({ curvePoints }) => curvePoints),
+    estimates: join(({ estimates }) => estimates),
     scores: join(({ scores }) => scores),
     trainings: join(({ trainings }) => trainings),
     artifacts: join(({ artifacts }) => artifacts),
   }
 }
 
-/** Compute a node that a plan depends on, on a cache and executor. */
+/** Compute nodes that a plan depends on, on a cache and executor. */
 export function computeNow({
   cache,
   executor,
   signal,
 }: Pick<RunStudiesOptions, 'cache' | 'executor' | 'signal'>): PlanContext['compute'] {
-  return async (node) => {
-    const result = await run([node], { cache, executor, ...(signal === undefined ? {} : { signal }) })
-    return result.artifact(node).value
+  return async (nodes) => {
+    const result = await run(nodes, { cache, executor, ...(signal === undefined ? {} : { signal }) })
+    return nodes.map((node) => result.artifact(node).value)
   }
 }

@@ -67,6 +67,10 @@ export const studySettings = z.strictObject({
       seed: seed.default(0),
       /** How many blocks from the start of the text, or images, drawn by the seed; null for all. */
       blocks: z.int().positive().nullable().default(null),
+      /** How narrow the interval of each barrier is to be, in nats: it is then taken on as few blocks as that needs, drawn at
+       *  random, and λs that are not its maximum on fewer. Null: every loss is taken on all blocks.
+       */
+      precision: z.number().positive().nullable().default(null),
     })
     .prefault({}),
   transport: z

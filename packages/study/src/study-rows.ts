@@ -1,19 +1,28 @@
-import { canonicalDigest, type Digest, type Json, type Node, type NodeInput, type RunResult } from '@isthmus/dataflow'
+import {
+  canonicalDigest,
+  type Digest,
+  type Json,
+  type Node,
+  type NodeInput,
+  nodesOf,
+  type RunResult,
+} from '@isthmus/dataflow'
 import { graphSizes, parameterCount } from '@isthmus/model'
 import type {
   AlignmentRow,
   ArtifactRow,
   CorrelationRow,
   CurvePointRow,
+  EstimateRow,
   ModelRow,
   ResultRows,
   ScoreRow,
   StudyRunRow,
   TrainingRow,
 } from '@isthmus/results'
-import { nodesOf } from './forward-passes.ts'
 import type { StudyModel } from './open-models.ts'
 import { trainedCheckpointArtifact } from './operations/artifacts.ts'
+import { barrierToPrecision } from './operations/barrier-to-precision.ts'
 import type { PlannedCurve, StudyPlan } from './plan-study.ts'
 import { trainingRows } from './training-rows.ts'
 
@@ -73,6 +82,7 @@ export function studyRows(recorded: RecordedRun): ResultRows {
     alignments: curves.map((curve) => alignmentRow(curve, recorded, run)),
     correlations: [...correlations.values()],
     curvePoints: curves.flatMap((curve) => curvePointRows(curve, recorded, run)),
+    estimates: curves.flatMap((curve) => estimateRows(curve, recorded, run)),
     scores: curves.flatMap((curve) => scoreRows(curve, recorded, run)),
     trainings: trainingsOf(recorded, run),
     artifacts: own.map((node) => artifactRow(node, finished)),
@@ -105,7 +115,7 @@ export function studyRunRow(
     study: plan.study.name,
     run,
     startedAt,
-    finishedAt: result.interrupted ? null : finishedAt,
+    finishedAt: own.length + failed < nodes.length ? null : finishedAt,
     settings: plan.study.variants.map(({ settings }) => settings) as unknown as StudyRunRow['settings'],
     nodesRan: own.length - cached,
     nodesCached: cached,
@@ -180,6 +190,13 @@ function correlationRows(curve: PlannedCurve, { result, finished }: RecordedRun)
 }
 
 function curvePointRows(curve: PlannedCurve, recorded: RecordedRun, run: string): CurvePointRow[] {
+  const estimate = finishedEstimate(curve, recorded)
+  if (estimate !== undefined) {
+    const place = { ...placed(curve, recorded, run), digest: estimate.digest }
+    return estimate.value.points.map(({ lambda, loss, positions }) => {
+      return { ...place, lam: lambda, loss, perplexity: Math.exp(loss), positions }
+    })
+  }
   return curve.points
     .filter(({ node }) => recorded.finished.has(node.identity))
     .map(({ lambda, node }) => {
@@ -187,6 +204,19 @@ function curvePointRows(curve: PlannedCurve, recorded: RecordedRun, run: string)
       const { digest } = recorded.finished.get(node.identity)!
       return { ...placed(curve, recorded, run), lam: lambda, loss, perplexity, positions, digest }
     })
+}
+
+function estimateRows(curve: PlannedCurve, recorded: RecordedRun, run: string): EstimateRow[] {
+  const estimate = finishedEstimate(curve, recorded)
+  if (estimate === undefined) return []
+  const { precision, confidence } = barrierToPrecision.params.parse(curve.estimate!.params)
+  const { points: _, ...value } = estimate.value
+  return [{ ...placed(curve, recorded, run), precision, confidence, ...value }]
+}
+
+function finishedEstimate({ estimate }: PlannedCurve, { result, finished }: RecordedRun) {
+  if (estimate === null || !finished.has(estimate.identity)) return undefined
+  return result.artifact(estimate)
 }
 
 /** The curves of the models that the study makes, by the variants that have them. */

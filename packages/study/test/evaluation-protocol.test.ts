@@ -2,10 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { readMaskedBlocks } from '@isthmus/corpus'
-import { type Cache, inProcessExecutor, type Node, openCache, run } from '@isthmus/dataflow'
+import { type Cache, inProcessExecutor, type Node, nodesOf, openCache, run } from '@isthmus/dataflow'
 import { UserError } from '@isthmus/tensor'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { nodesOf } from '../src/forward-passes.ts'
 import { computeNow, expandStudy, planStudy, studyOperations, sweep } from '../src/index.ts'
 
 const workspace = resolve(import.meta.dirname, '../../..')

@@ -12,6 +12,7 @@ import {
   planStudy,
   type StudyPlan,
   studyOperations,
+  sweep,
 } from '../src/index.ts'
 
 const workspace = resolve(import.meta.dirname, '../../..')
@@ -102,6 +103,37 @@ describe('planStudy', () => {
     const sets = (node!.params as { sets: { name: string }[] }).sets.map(({ name }) => name)
     expect(new Set(sets.map((name) => name.split('.')[0]))).toEqual(new Set(['ffn', 'attention', 'queryKey']))
     expect(new Set(sets).size).toBe(sets.length)
+  })
+
+  it('lays out a sweep as its variants by themselves, opening what they share once', async () => {
+    const settings = { methods: ['vanilla', 'ffn', 'weight-matching'], seeds: [1, 2, 3], lambdas: 3 }
+    const points = [
+      { alignment: { fraction: 0.002, seed: 0 }, evaluation: { seed: 0 } },
+      { alignment: { fraction: 0.002, seed: 0 }, evaluation: { seed: 1 } },
+      { alignment: { fraction: 0.002, seed: 1 }, evaluation: { seed: 0 } },
+      { alignment: { fraction: 0.002, seed: 1 }, evaluation: { seed: 1 } },
+    ]
+    const seed = sweep([0, 1])
+    const swept = { ...settings, alignment: { fraction: 0.002, seed }, evaluation: { seed } }
+    const study = expandStudy({ name: 'test', title: 'Test', ...swept }, 'study.ts')
+    const opened: string[] = []
+    const resolvePath = (path: string) => {
+      opened.push(path)
+      return context.resolvePath(path)
+    }
+    const together = await planStudy(study, { ...context, resolvePath })
+    expect(opened.sort()).toEqual([
+      ...['datasets/books', 'datasets/models/seed-1', 'datasets/models/seed-2', 'datasets/models/seed-3'],
+      'datasets/wiki/wiki.valid.raw',
+    ])
+    const alone: StudyPlan[] = []
+    for (const point of points) alone.push(await plan({ ...settings, ...point }))
+    const laidOut = ({ curves }: StudyPlan) =>
+      curves.map(({ alignment, gate, points }) => [
+        ...[alignment, gate].map(({ identity }) => identity),
+        ...points.map(({ node }) => node.identity),
+      ])
+    expect(laidOut(together)).toEqual(alone.flatMap(laidOut))
   })
 
   it('does not evaluate a point before the gate has passed', async () => {

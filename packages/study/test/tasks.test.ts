@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Checkpoint } from '@isthmus/checkpoint'
 import { readTaskTable, writeTaskTable } from '@isthmus/corpus'
-import { type Cache, inProcessExecutor, type Node, openCache, openSource, run } from '@isthmus/dataflow'
+import { type Cache, inProcessExecutor, type Node, nodesOf, openCache, openSource, run } from '@isthmus/dataflow'
 import type { ScoreRow } from '@isthmus/results'
 import { UserError } from '@isthmus/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { nodesOf } from '../src/forward-passes.ts'
 import {
   computeNow,
   engineIdentity,

@@ -3,6 +3,7 @@ import { UserError } from '@isthmus/tensor'
 import { formatBytes } from '../format-bytes.ts'
 import { formatRows } from '../format-rows.ts'
 import { isthmusHome } from '../home.ts'
+import { parseBytes } from '../option-values.ts'
 
 interface JsonOption {
   readonly json?: boolean
@@ -72,7 +73,7 @@ export function gcCommand(options: GcOptions): Promise<void> {
   const rules = {
     ...(olderThan === undefined ? {} : { olderThanDays: parseDays(olderThan) }),
     ...(keepStudy.length === 0 ? {} : { names: keepStudy }),
-    ...(maxSize === undefined ? {} : { maximumBytes: parseBytes(maxSize) }),
+    ...(maxSize === undefined ? {} : { maximumBytes: parseBytes('--max-size', maxSize) }),
   }
   return withCache(async (cache) => {
     const report = await collectGarbage(cache, { ...rules, dryRun: options.yes !== true })
@@ -103,15 +104,6 @@ function parseDays(given: string): number {
   const days = Number(given)
   if (days >= 0) return days
   throw new UserError(`--older-than ${given}: expected a number of days, as in --older-than 30`)
-}
-
-const units: Readonly<Record<string, number>> = { '': 1, B: 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 }
-
-function parseBytes(given: string): number {
-  const [, number, unit] = /^([\d.]+)\s*([A-Za-z]*)$/.exec(given) ?? []
-  const factor = units[(unit ?? '?').toUpperCase()]
-  if (factor !== undefined && Number(number) >= 0) return Number(number) * factor
-  throw new UserError(`--max-size ${given}: expected a size, as in --max-size 20GB`)
 }
 
 async function withCache(use: (cache: Cache) => Promise<void>): Promise<void> {

@@ -1,4 +1,4 @@
-import { leaderboard, openResults, published } from '@isthmus/results'
+import { evaluationUse, leaderboard, openResults, published } from '@isthmus/results'
 import { UserError } from '@isthmus/tensor'
 import { rowFormat } from '../format-rows.ts'
 import { isthmusHome } from '../home.ts'
@@ -20,7 +20,8 @@ export async function leaderboardCommand(options: {
       ...(options.by === undefined ? {} : { by: options.by.split(',').map((name) => name.trim()) }),
     })
     if (rows.length === 0 && options.study !== undefined) throw comparesNothing(options.study)
-    process.stdout.write(leaderboardText(rows, format, await published(results), options.study))
+    const use = await evaluationUse(results, options.study)
+    process.stdout.write(leaderboardText(rows, format, await published(results), options.study, use))
   } finally {
     await results.close()
   }

@@ -1,5 +1,12 @@
-import { type CostEstimate, describeExplanation, estimateCost, explain, type Node } from '@isthmus/dataflow'
-import { computeNow, planFamily, planStudy } from '@isthmus/study'
+import {
+  type CostEstimate,
+  describeExplanation,
+  type Explanation,
+  estimateCost,
+  explain,
+  type Node,
+} from '@isthmus/dataflow'
+import { computeNow, planFamily, planStudy, selectNodes } from '@isthmus/study'
 import { formatBytes } from '../format-bytes.ts'
 import { formatRows } from '../format-rows.ts'
 import { formatSeconds } from '../progress.ts'
@@ -10,6 +17,8 @@ import { openSession, type SessionOptions } from '../session.ts'
 /** The options of `isthmus plan`. */
 export interface PlanOptions extends Pick<SessionOptions, 'cacheFrom'> {
   readonly set: readonly string[]
+  /** Which steps would be computed, as for a run. */
+  readonly only: readonly string[]
   readonly explain?: boolean
   readonly json?: boolean
 }
@@ -32,34 +41,41 @@ export async function planCommand(name: string, options: PlanOptions): Promise<v
       targets.push(...(await planStudy(study, { cache, resolvePath, compute, pull })).targets)
     }
   }
-  const explanations = await explain(targets, { cache })
+  const explanations = await explain(selectNodes(targets, options.only), { cache })
   const estimates = estimateCost(explanations, { cache })
-  const steps = explanations.map((explanation) => ({
-    operation: explanation.node.operation.id,
-    label: explanation.node.label,
-    state: explanation.state,
-    why: describeExplanation(explanation),
-  }))
   if (options.json === true) {
+    const steps = explanations.map(describeStep)
     process.stdout.write(`${JSON.stringify({ study: name, steps, estimates }, null, 2)}\n`)
     return
   }
   if (options.explain === true) {
-    for (const { label, why } of steps) process.stdout.write(`${label}: ${why}\n`)
+    const lines = explanations.map(describeStep).map(({ label, why }) => `${label}: ${why}\n`)
+    process.stdout.write(lines.join(''))
   }
-  const operations = [...new Set(steps.map(({ operation }) => operation))]
+  process.stdout.write(planTable(explanations, estimates))
+}
+
+function describeStep(explanation: Explanation) {
+  const { node, state } = explanation
+  return { operation: node.operation.id, label: node.label, state, why: describeExplanation(explanation) }
+}
+
+/** How many steps there are of each operation, and of all. */
+function planTable(explanations: readonly Explanation[], estimates: readonly CostEstimate[]): string {
+  const operations = [...new Set(explanations.map(({ node }) => node.operation.id))]
   const rows = operations.map((operation) => {
-    const own = steps.filter((step) => step.operation === operation)
+    const own = explanations.filter(({ node }) => node.operation.id === operation)
     const cached = own.filter(({ state }) => state === 'cached').length
     const seconds = estimates.find((estimate) => estimate.operation === operation)?.seconds
     const left = own.length - cached
     return [operation, own.length, cached, left, left === 0 ? '' : seconds == null ? '?' : formatSeconds(seconds)]
   })
   const columns = ['operation', 'steps', 'cached', 'to compute', 'processor time']
-  process.stdout.write(formatRows({ columns, rows }, 'table'))
-  const open = steps.filter(({ state }) => state !== 'cached').length
-  process.stdout.write(
-    `${steps.length} steps, ${steps.length - open} cached, ${open} to compute${describeCost(estimates)}\n`,
+  const total = explanations.length
+  const open = explanations.filter(({ state }) => state !== 'cached').length
+  return (
+    formatRows({ columns, rows }, 'table') +
+    `${total} steps, ${total - open} cached, ${open} to compute${describeCost(estimates)}\n`
   )
 }
 

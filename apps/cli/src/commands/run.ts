@@ -1,5 +1,7 @@
-import type { RunResult } from '@isthmus/dataflow'
+import type { Node } from '@isthmus/dataflow'
 import {
+  type EvaluationUse,
+  evaluationUse,
   type LeaderboardRow,
   leaderboard,
   type PublishedRow,
@@ -13,7 +15,9 @@ import { isthmusHome } from '../home.ts'
 import { leaderboardText } from '../leaderboard-table.ts'
 import { modelPuller } from '../pull-model.ts'
 import { readStudies } from '../read-study.ts'
+import { rerunCommand } from '../rerun-command.ts'
 import { reportFailures, stepsSummary } from '../run-summary.ts'
+import { shellQuote } from '../shell-quote.ts'
 import { trainFamily } from '../train-family.ts'
 
 /** `isthmus run`: compute a study or a collection of them, record it, show the leaderboards; or train a family. */
@@ -21,7 +25,8 @@ export async function runCommand(name: string, options: RunOptions): Promise<voi
   const start = performance.now()
   const read = await readStudies(name, options.set)
   process.stderr.write(`${read.name}: ${read.title}\n`)
-  if (read.kind === 'family') return trainFamily(read, options)
+  const rerun = (node: Node) => rerunCommand(name, options, node)
+  if (read.kind === 'family') return trainFamily(read, options, rerun)
   const { studies, ...collection } = read
   const { result, rows, forwardPasses } = await computeRun(options, (run) =>
     runStudies(studies, { ...run, pull: modelPuller(process.stderr, run.signal) }),
@@ -30,28 +35,42 @@ export async function runCommand(name: string, options: RunOptions): Promise<voi
     studies.map(({ study }) => study),
     rows,
   )
-  process.stderr.write(`${summary(result, forwardPasses, (performance.now() - start) / 1000)}\n`)
+  const seconds = (performance.now() - start) / 1000
+  const sharing = options.only.length === 0 ? `${describeSharing(forwardPasses)}\n` : ''
+  process.stderr.write(`${stepsSummary(result, seconds)}\n${sharing}`)
   if (options.json === true) {
     const { counts, interrupted, seconds } = result
-    const boards = shown.map(({ study, board }) => ({ study: study.name, leaderboard: board }))
+    const boards = shown.map(({ study, board, use }) => ({
+      ...{ study: study.name, leaderboard: board },
+      ...(use.length === 0 ? {} : { evaluation: use }),
+    }))
     const [only] = boards
     const about = { counts, interrupted, seconds, forwardPasses }
     const report =
       studies.length === 1 ? { ...about, ...only } : { collection: collection.name, ...about, studies: boards }
     process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
   } else {
-    for (const { study, board, paper } of shown) {
+    for (const { study, board, paper, use } of shown) {
       if (studies.length > 1) process.stdout.write(`\n${study.name}: ${study.title}\n`)
-      process.stdout.write(leaderboardText(board, 'table', paper, study.name))
+      process.stdout.write(leaderboardText(board.slice(0, shownRows), 'table', paper, study.name, use))
+      const hidden = board.length - shownRows
+      if (hidden > 0) {
+        const command = `npx isthmus leaderboard --study ${shellQuote(study.name)}`
+        process.stdout.write(`${hidden} more rows are not shown here: ${command} has all, --by groups them\n`)
+      }
     }
   }
-  reportFailures(result)
+  reportFailures(result, rerun)
 }
+
+/** Rows of a leaderboard that are shown when a run ends: a sweep may have thousands. */
+const shownRows = 60
 
 interface Shown {
   readonly study: ExpandedStudy
   readonly board: readonly LeaderboardRow[]
   readonly paper: readonly PublishedRow[]
+  readonly use: readonly EvaluationUse[]
 }
 
 /** Record what has finished, and read the leaderboards of those studies of which anything has. */
@@ -62,7 +81,8 @@ async function record(studies: readonly ExpandedStudy[], rows: ResultRows): Prom
     async afterwards(results) {
       for (const study of studies.filter(({ name }) => finished.has(name))) {
         const board = await leaderboard(results, { study: study.name })
-        shown.push({ study, board, paper: await published(results, study.name) })
+        const paper = await published(results, study.name)
+        shown.push({ study, board, paper, use: await evaluationUse(results, study.name) })
       }
     },
   })
@@ -70,10 +90,9 @@ async function record(studies: readonly ExpandedStudy[], rows: ResultRows): Prom
   return shown
 }
 
-function summary(result: RunResult, passes: ForwardPasses, seconds: number): string {
-  const { distinct, unshared } = passes
+function describeSharing({ distinct, unshared }: ForwardPasses): string {
   return (
-    `${stepsSummary(result, seconds)}\n` +
-    `${distinct} forward passes over a text, where every curve by itself would take ${unshared}: ${unshared - distinct} saved by sharing`
+    `${distinct} forward passes over a text, where every curve by itself would take ${unshared}: ` +
+    `${unshared - distinct} saved by sharing`
   )
 }

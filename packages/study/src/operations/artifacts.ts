@@ -101,6 +101,20 @@ export const lossArtifact = z.object({ loss: z.number(), perplexity: z.number(),
 /** A loss on a task with the scores by the task's metrics, of which one that is undefined is left out. */
 export const taskEvaluationArtifact = lossArtifact.extend({ scores: z.record(z.string(), z.number()) })
 
+/** A barrier on some of the blocks of an evaluation set, drawn at random; see `BarrierEstimate`. */
+export const barrierEstimateArtifact = z.object({
+  barrier: z.number(),
+  low: z.number(),
+  high: z.number(),
+  /** Drawn, and in all. An image is a block. */
+  blocks: z.int(),
+  blocksInAll: z.int(),
+  /** Tokens, or images, that the models on the line were run on, summed over λ; and if each had been run on all. */
+  tokens: z.int(),
+  tokensInAll: z.int(),
+  points: z.array(z.object({ lambda: z.number(), loss: z.number(), blocks: z.int(), positions: z.int() })),
+})
+
 /** A model that was trained here. Blobs: `config.json`, `model.safetensors`. */
 export const trainedCheckpointArtifact = checkpointArtifact.extend({
   steps: z.int(),
@@ -121,10 +135,12 @@ export const featureSetParam = z.object({
 export type TokensValue = z.infer<typeof tokensArtifact>
 export type AlignmentSampleValue = z.infer<typeof alignmentSampleArtifact>
 export type EvaluationSetValue = z.infer<typeof evaluationSetArtifact>
+export type ImagesValue = z.infer<typeof imagesArtifact>
 export type CorrelationsValue = z.infer<typeof correlationsArtifact>
 export type AlignmentValue = z.infer<typeof alignmentArtifact>
 export type GateValue = z.infer<typeof gateArtifact>
 export type LossValue = z.infer<typeof lossArtifact>
+export type BarrierEstimateValue = z.infer<typeof barrierEstimateArtifact>
 export type TaskTableValue = z.infer<typeof taskTableArtifact>
 export type TaskEvaluationValue = z.infer<typeof taskEvaluationArtifact>
 export type TrainedCheckpointValue = z.infer<typeof trainedCheckpointArtifact>

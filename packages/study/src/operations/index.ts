@@ -2,6 +2,7 @@ import type { AnyOperation } from '@isthmus/dataflow'
 import { alignModels } from './align.ts'
 import { alignModelWeights } from './align-weights.ts'
 import { alignmentTokens } from './alignment-tokens.ts'
+import { barrierToPrecision } from './barrier-to-precision.ts'
 import { capture } from './capture.ts'
 import { correlate, correlateStreamed } from './correlate.ts'
 import { decodeImages } from './decode-images.ts'
@@ -36,6 +37,7 @@ export const studyOperations = [
   gate,
   modelLoss,
   interpolatedLoss,
+  barrierToPrecision,
   encodeTaskSplit,
   sampleTask,
   fineTune,

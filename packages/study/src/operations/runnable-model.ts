@@ -35,17 +35,24 @@ export async function wholeModel(
   return { program, weights: await readWeights(read, program.parameters) }
 }
 
-/** λ θ_A + (1 − λ) θ_B', with B' as the alignment has it. */
+/** λ θ_A + (1 − λ) θ_B', with B' as the alignment has it.
+ *
+ *  @param options `into`: weights of an earlier λ, whose buffers are overwritten.
+ */
 export async function interpolatedModel(
   { a, b, alignment }: InterpolatedModels,
-  options: RunnableOptions & { readonly lambda: number; readonly decoder: 'tied' | 'untied' },
+  options: RunnableOptions & {
+    readonly lambda: number
+    readonly decoder: 'tied' | 'untied'
+    readonly into?: Weights | undefined
+  },
 ): Promise<RunnableModel> {
-  const { padding, decoder, lambda, outputs, engine } = options
+  const { padding, decoder, lambda, outputs, engine, into } = options
   await using modelA = await openModel(a, { padding, decoder })
   await using modelB = await openModel(b, { padding, decoder })
   const { graph } = modelA
   const program = await programOf(engine, graph, outputs)
   const permutations = await readAlignment(await alignment.path('permutations'))
   const aligned = applyAlignment(modelB.read, graph, permutations)
-  return { program, weights: await interpolate(modelA.read, aligned, lambda, program.parameters) }
+  return { program, weights: await interpolate(modelA.read, aligned, lambda, program.parameters, into) }
 }

@@ -48,6 +48,7 @@ const parts = [
   },
   { methods: ['ffn'], evaluation: { blocks: 4 }, capture: { budget: 0 } },
   { methods: ['vanilla'], evaluation: { blocks: 4, protocol: 'released-code' as const }, only: releasedCodeBlocks },
+  { methods: ['vanilla'], evaluation: { blocks: 4, precision: 0.02 }, only: 'evaluation.barrier-to-precision' },
   {
     family: 'tiny/gpt2',
     wikitext: 'tiny/wiki.raw',

@@ -1,0 +1,26 @@
+import { UserError } from '@isthmus/tensor'
+
+/** Read a count from the command line.
+ *
+ *  @param option By which it was given: `--jobs`.
+ *  @throws {UserError} when it is no whole number of at least 1.
+ */
+export function parseCount(option: string, given: string): number {
+  const count = Number(given)
+  if (Number.isSafeInteger(count) && count >= 1) return count
+  throw new UserError(`${option} ${given}: expected a whole number of at least 1`)
+}
+
+const units: Readonly<Record<string, number>> = { '': 1, B: 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 }
+
+/** Read a size from the command line, `500MB` or `20GB`, in bytes.
+ *
+ *  @param option By which it was given: `--max-size`.
+ *  @throws {UserError} when it is no size.
+ */
+export function parseBytes(option: string, given: string): number {
+  const [, number, unit] = /^([\d.]+)\s*([A-Za-z]*)$/.exec(given) ?? []
+  const factor = units[(unit ?? '?').toUpperCase()]
+  if (factor !== undefined && Number(number) >= 0) return Number(number) * factor
+  throw new UserError(`${option} ${given}: expected a size, as in ${option} 20GB`)
+}

@@ -1,0 +1,22 @@
+import type { Node } from '@isthmus/dataflow'
+import { nodePattern } from '@isthmus/study'
+import type { RunOptions } from './compute-run.ts'
+import { shellQuote } from './shell-quote.ts'
+
+/** The command that runs one step of a run again, and nothing else that is cached, in the foreground.
+ *
+ *  @param name Of the study, as it was given.
+ */
+export function rerunCommand(
+  name: string,
+  { set, cacheFrom = [] }: Pick<RunOptions, 'set' | 'cacheFrom'>,
+  node: Node,
+): string {
+  const words = [
+    ...['npx', 'isthmus', 'run', name],
+    ...set.flatMap((setting) => ['--set', setting]),
+    ...cacheFrom.flatMap((folder) => ['--cache-from', folder]),
+    ...['--only', nodePattern(node), '--foreground'],
+  ]
+  return words.map(shellQuote).join(' ')
+}
