@@ -19,6 +19,8 @@ export interface RunOptions {
   /** Interrupts the run: jobs are aborted, what has finished stays. */
   readonly signal?: AbortSignal
   readonly onEvent?: (event: RunEvent) => void
+  /** Called when the run begins, with what tells at any time what it has come to so far. */
+  readonly onBegin?: (soFar: () => RunResult) => void
   /** End the run once so many nodes have failed. Default: a failed node fails only what needs it. */
   readonly maximumFailures?: number
   /** End the run once so many nodes have been begun, and have ended, beside those that are cached. Default: all are. */
@@ -85,6 +87,7 @@ class GraphRun {
 
   async execute(): Promise<RunResult> {
     const start = performance.now()
+    const soFar = () => this.#result((performance.now() - start) / 1000)
     const interrupt = () => this.#stop(this.#options.signal?.reason)
     this.#options.signal?.addEventListener('abort', interrupt, { once: true })
     try {
@@ -95,6 +98,7 @@ class GraphRun {
         deduplicated: this.#plan.deduplicated,
         operations: countOperations(this.#plan),
       })
+      this.#options.onBegin?.(soFar)
       this.#cache.refresh()
       this.#reportDamage()
       await this.#work()
@@ -106,7 +110,7 @@ class GraphRun {
       await this.#settle()
     }
     if (this.#fatal) throw this.#fatal.error
-    return this.#result((performance.now() - start) / 1000)
+    return soFar()
   }
 
   async #work(): Promise<void> {

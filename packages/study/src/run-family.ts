@@ -5,7 +5,7 @@ import type { ExpandedFamily } from './expand-family.ts'
 import { familyRows } from './family-rows.ts'
 import type { PlanContext } from './plan-alignment.ts'
 import { type FamilyPlan, type PlannedModel, planFamily } from './plan-family.ts'
-import { computeNow, type RunStudiesOptions, recordUse, runTargets } from './run-study.ts'
+import { computeNow, type RunStudiesOptions, recordUse, runTargets, type TargetsRun } from './run-study.ts'
 import type { FinishedNode } from './study-rows.ts'
 
 /** A family, and how the paths of its settings become paths of this machine. */
@@ -42,14 +42,15 @@ export async function runFamily({ family, resolvePath }: PlacedFamily, options: 
   const { cache, version } = options
   const startedAt = new Date().toISOString()
   const plan = await planFamily(family, { cache, resolvePath, compute: computeNow(options) })
-  const { result, finished } = await runTargets(plan.targets, options)
-  const finishedAt = new Date().toISOString()
+  const rowsOf = (run: TargetsRun) =>
+    familyRows({ ...run, plan, startedAt, finishedAt: new Date().toISOString(), version })
+  const { result, finished } = await runTargets(plan.targets, options, rowsOf)
   await recordUse(family.name, plan.targets, { ...options, finished })
   const trained = plan.models.filter(({ node }) => finished.has(node.identity))
   return {
     plan,
     result,
-    rows: familyRows({ plan, result, finished, startedAt, finishedAt, version }),
+    rows: rowsOf({ result, finished }),
     models: await Promise.all(trained.map((model) => familyModel(model, result, finished.get(model.node.identity)!))),
   }
 }

@@ -4,6 +4,7 @@ import type { ExpandedStudy } from './expand-study.ts'
 import { countForwardPasses, type ForwardPasses } from './forward-passes.ts'
 import type { PlanContext } from './plan-alignment.ts'
 import { planStudy, type StudyContext, type StudyPlan } from './plan-study.ts'
+import { type Recorder, recordMeanwhile } from './record-meanwhile.ts'
 import { selectNodes } from './select-nodes.ts'
 import { type FinishedNode, type RecordedRun, studyRows } from './study-rows.ts'
 
@@ -13,6 +14,8 @@ export interface RunStudiesOptions extends Pick<StudyContext, 'cache' | 'pull'> 
   readonly version: string
   readonly signal?: AbortSignal
   readonly onEvent?: (event: RunEvent) => void
+  /** Where rows go while the run goes on. Default: nowhere. */
+  readonly recorder?: Recorder
   /** Under which what is computed or used stays in the cache until it is let go; null or left out: under none. */
   readonly tag?: string | null
   /** Compute only nodes that match one of these, as `selectNodes` has it, and what they need. Default: all. */
@@ -49,26 +52,43 @@ export async function runStudies(studies: readonly PlacedStudy[], options: RunSt
     plans.push(await planStudy(study, { cache, resolvePath, compute, ...(pull === undefined ? {} : { pull }) }))
   }
   const targets = plans.flatMap((plan) => plan.targets)
-  const { result, finished } = await runTargets(targets, options)
-  const finishedAt = new Date().toISOString()
+  const rowsOf = (run: TargetsRun) => {
+    const finishedAt = new Date().toISOString()
+    return joinRows(plans.map((plan) => studyRows({ ...run, plan, startedAt, finishedAt, version })))
+  }
+  const { result, finished } = await runTargets(targets, options, rowsOf)
   for (const { study, targets } of plans) await recordUse(study.name, targets, { ...options, finished })
-  const rows = plans.map((plan) => studyRows({ plan, result, finished, startedAt, finishedAt, version }))
-  return { plans, result, rows: joinRows(rows), forwardPasses: countForwardPasses(plans) }
+  return { plans, result, rows: rowsOf({ result, finished }), forwardPasses: countForwardPasses(plans) }
 }
+
+/** What a run of targets has come to, at its end or before. */
+export type TargetsRun = Pick<RecordedRun, 'result' | 'finished'>
 
 /** Compute targets, or of what they need what is asked for, and keep what the run says of each node that finishes.
  *
+ *  @param rowsOf What is recorded of the run, also while it goes on.
  *  @throws {UserError} when no node matches `only`.
  */
 export async function runTargets(
   targets: readonly Node[],
   options: Omit<RunStudiesOptions, 'version' | 'pull' | 'tag'>,
-): Promise<Pick<RecordedRun, 'result' | 'finished'>> {
-  const { cache, executor, signal, onEvent, only = [], maximumFailures, limit } = options
+  rowsOf: (run: TargetsRun) => ResultRows,
+): Promise<TargetsRun & { readonly result: RunResult }> {
+  const { cache, executor, signal, onEvent, recorder, only = [], maximumFailures, limit } = options
   const finished = new Map<Digest, FinishedNode>()
+  let stopRecording: () => Promise<void> = async () => undefined
   const result = await run(selectNodes(targets, only), {
     cache,
     executor,
+    onBegin(soFar) {
+      if (recorder === undefined) return
+      let recorded = 0
+      stopRecording = recordMeanwhile(recorder, () => {
+        if (finished.size === recorded) return undefined
+        recorded = finished.size
+        return rowsOf({ result: soFar(), finished })
+      })
+    },
     ...(signal === undefined ? {} : { signal }),
     ...(maximumFailures === undefined ? {} : { maximumFailures }),
     ...(limit === undefined ? {} : { limit }),
@@ -76,7 +96,7 @@ export async function runTargets(
       if (event.type === 'finished') finished.set(event.node.identity, event)
       onEvent?.(event)
     },
-  })
+  }).finally(() => stopRecording())
   return { result, finished }
 }
 

@@ -42,7 +42,7 @@ type Finished = ReadonlyMap<Digest, FinishedNode>
 export interface RecordedRun {
   readonly plan: StudyPlan
   /** Of all that ran. */
-  readonly result: RunResult
+  readonly result: Pick<RunResult, 'artifact' | 'failures' | 'skipped' | 'seconds'>
   readonly finished: Finished
   readonly startedAt: string
   readonly finishedAt: string

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type Cache, inProcessExecutor, nodesOf, openCache } from '@isthmus/dataflow'
+import type { ResultRows } from '@isthmus/results'
 import { UserError } from '@isthmus/tensor'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import {
@@ -118,5 +119,30 @@ describe('a run of a part of a study', () => {
     expect(whole.size).toBeGreaterThan(part.size)
     await runTiny({ only: ['gate'] })
     expect(used()).toEqual(whole)
+  })
+})
+
+describe('a run that records meanwhile', () => {
+  it('hands over the rows of what has finished, and in the end has the same', async () => {
+    const during: ResultRows[] = []
+    const record = async (rows: ResultRows) => void during.push(rows)
+    const { rows } = await runTiny({ recorder: { record, intervalSeconds: 0.02 } })
+    expect(during.length).toBeGreaterThan(0)
+    const counts = during.map(({ artifacts = [] }) => artifacts.length)
+    expect(counts).toEqual([...new Set(counts)].sort((x, y) => x - y))
+    for (const part of during) {
+      expect(rows.artifacts).toEqual(expect.arrayContaining([...part.artifacts!]))
+      expect(rows.curvePoints).toEqual(expect.arrayContaining([...part.curvePoints!]))
+    }
+    expect(during[0]!.studyRuns![0]!.finishedAt).toBeNull()
+    expect(rows.studyRuns![0]!.finishedAt).not.toBeNull()
+  })
+
+  it('fails where they cannot be recorded, with all that has finished in the cache', async () => {
+    const record = () => Promise.reject(new UserError('the disk is full'))
+    const failing = runTiny({ recorder: { record, intervalSeconds: 0.02 } })
+    await expect(failing).rejects.toThrow('the disk is full')
+    const { result } = await runTiny()
+    expect(result.counts.cached).toBe(result.counts.total)
   })
 })
