@@ -1,4 +1,5 @@
 import { ShapeError, UserError } from '@isthmus/tensor'
+import { type ColumnScan, columnScan } from './shortest-path-kernel.ts'
 
 /** A dense matrix of costs, row-major. */
 export type CostMatrix = Float64Array | Float32Array
@@ -229,21 +230,15 @@ function reduceRows(partial: PartialAssignment, freeRows: Int32Array<ArrayBuffer
 
 /** Augmentation: assign each free row by a shortest alternating path to a free column, and update the prices. */
 function augmentRows(partial: PartialAssignment, freeRows: Int32Array): void {
+  if (freeRows.length === 0) return
   const { columns, columnOf, rowOf, columnPrices } = partial
-  const tree = {
-    distance: new Float64Array(columns),
-    predecessor: new Int32Array(columns),
-    scanned: new Uint8Array(columns),
-    order: new Int32Array(columns),
-  }
+  const scan = columnScan(columns)
+  const done = { columns: new Int32Array(columns), distances: new Float64Array(columns) }
   for (const freeRow of freeRows) {
-    const { sink, length, size } = growTree(partial, freeRow, tree)
-    for (let k = 0; k < size; k++) {
-      const column = tree.order[k]!
-      columnPrices[column]! += tree.distance[column]! - length
-    }
+    const { sink, length, size } = growTree(partial, freeRow, scan, done)
+    for (let k = 0; k < size; k++) columnPrices[done.columns[k]!]! += done.distances[k]! - length
     for (let column = sink, row = -1; row !== freeRow; ) {
-      row = tree.predecessor[column]!
+      row = scan.predecessor[column]!
       const next = columnOf[row]!
       rowOf[column] = row
       columnOf[row] = column
@@ -252,53 +247,39 @@ function augmentRows(partial: PartialAssignment, freeRows: Int32Array): void {
   }
 }
 
-/** Dijkstra's tree over the columns: distances by reduced cost from one free row. */
-interface ShortestPathTree {
-  readonly distance: Float64Array
-  /** The row from which a column is reached. */
-  readonly predecessor: Int32Array
-  /** 1 where the distance is final. */
-  readonly scanned: Uint8Array
-  /** The scanned columns, nearest first. */
-  readonly order: Int32Array
+/** The columns whose distances are final, nearest first. */
+interface DoneColumns {
+  readonly columns: Int32Array
+  readonly distances: Float64Array
 }
 
-/** Grow the tree from `freeRow` until it meets a free column.
+/** Grow Dijkstra's tree over the columns, by reduced cost, from `freeRow` until it meets a free column.
  *
  *      d_j = min_i (d_i + c_ij − v_j − u_i),     u_i = c[i, x(i)] − v_x(i)
  *
- *  @returns The free column `sink`, the `length` of the path to it, and the number of columns scanned before it.
+ *  @param done Overwritten.
+ *  @returns The free column `sink`, the `length` of the path to it, and the number of columns done before it.
  */
 function growTree(
   { cost, columns, rowOf, columnPrices }: PartialAssignment,
   freeRow: number,
-  { distance, predecessor, scanned, order }: ShortestPathTree,
+  scan: ColumnScan,
+  done: DoneColumns,
 ): { sink: number; length: number; size: number } {
-  distance.fill(Infinity)
-  scanned.fill(0)
+  scan.distance.fill(Infinity)
+  scan.price.set(columnPrices)
+  scan.rowOf.set(rowOf)
   let row = freeRow
   let shift = 0
   for (let size = 0; ; size++) {
-    const base = row * columns
-    let nearest = -1
-    let length = Infinity
-    for (let column = 0; column < columns; column++) {
-      if (scanned[column] === 1) continue
-      let reached = distance[column]!
-      const viaRow = cost[base + column]! - columnPrices[column]! - shift
-      if (viaRow < reached) {
-        reached = viaRow
-        distance[column] = viaRow
-        predecessor[column] = row
-      }
-      if (reached < length || (reached === length && rowOf[column] === -1 && rowOf[nearest] !== -1)) {
-        length = reached
-        nearest = column
-      }
-    }
+    scan.cost.set(cost.subarray(row * columns, (row + 1) * columns))
+    const nearest = scan.relax(row, shift)
+    const length = scan.distance[nearest]!
     if (rowOf[nearest] === -1) return { sink: nearest, length, size }
-    scanned[nearest] = 1
-    order[size] = nearest
+    done.columns[size] = nearest
+    done.distances[size] = length
+    scan.distance[nearest] = Infinity
+    scan.price[nearest] = -Infinity
     row = rowOf[nearest]!
     shift = cost[row * columns + nearest]! - columnPrices[nearest]! - length
   }

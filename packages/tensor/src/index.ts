@@ -13,4 +13,5 @@ export {
 } from './permutation.ts'
 export { elementCount, type NumericArray, type Tensor, tensor } from './tensor.ts'
 export { transportAxis } from './transport-axis.ts'
+export { instantiateKernel, type KernelMemory } from './wasm-kernel.ts'
 export { weightedMean } from './weighted-mean.ts'

@@ -1,3 +1,5 @@
+import { instantiateKernel, type KernelMemory } from './wasm-kernel.ts'
+
 /** `lerp-kernel.wat`, assembled; a test compares the two. */
 export const lerpKernelBase64 =
   'AGFzbQEAAAABBwFgA398fAADAgEABQMBAAMHEQIGbWVtb3J5AgAEbGVycAAACqsBAagBAgJ/BHsgAEECdCEEIAH9FCEHIAL9FCEI' +
@@ -9,16 +11,8 @@ const blockLength = 4096
 const offsetOfY = 16384
 
 interface Kernel {
-  readonly memory: { readonly buffer: ArrayBuffer }
+  readonly memory: KernelMemory
   readonly lerp: (count: number, lambda: number, complement: number) => void
-}
-
-/** What is needed of it here; the types of Node lack it. */
-const { WebAssembly } = globalThis as unknown as {
-  readonly WebAssembly: {
-    readonly Module: new (bytes: Uint8Array) => object
-    readonly Instance: new (module: object) => { readonly exports: unknown }
-  }
 }
 
 let kernel: Kernel | undefined
@@ -29,7 +23,7 @@ let kernel: Kernel | undefined
  *  @param x, y, out Of one length; `out` may be either.
  */
 export function lerpBlocks(x: Float32Array, y: Float32Array, lambda: number, out: Float32Array): void {
-  kernel ??= new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(lerpKernelBase64, 'base64'))).exports as Kernel
+  kernel ??= instantiateKernel<Kernel>(lerpKernelBase64)
   const memory = new Float32Array(kernel.memory.buffer)
   for (let start = 0; start < x.length; start += blockLength) {
     const count = Math.min(blockLength, x.length - start)

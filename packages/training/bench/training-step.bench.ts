@@ -4,13 +4,19 @@
  *
  *  Tokens a second of processor time, by the fastest of some rounds; then the kernels that the gradients' time goes to.
  */
+import { join } from 'node:path'
 import { type BackendName, backendNames, inspectBackend } from '@isthmus/engine-tfjs'
 import { openBackend } from '@isthmus/engine-tfjs/gradients'
 import { bert, randomParameters } from '@isthmus/model'
 import { tensor } from '@isthmus/tensor'
+import { startPythonRival } from '@isthmus/tensor/bench/python-rival'
 import * as tf from '@tensorflow/tfjs'
 import { AdamW, clippingScale, type Differentiator, openDifferentiator } from '../src/index.ts'
-import { startPytorch, type TrainingTask, trainingTasks } from './start-pytorch.ts'
+
+/** What is timed: the loss alone; with its gradients; with clipping and AdamW's update as well. */
+const trainingTasks = ['forward', 'gradients', 'step'] as const
+
+type TrainingTask = (typeof trainingTasks)[number]
 
 const [batch, sequence, selected, rounds] = [32, 128, 614, 5]
 const sizes = {
@@ -44,10 +50,14 @@ interface Rival {
 }
 
 const backends = backendNames.filter((name) => name !== 'javascript' && inspectBackend(name).available)
-const pytorch = await startPytorch({ model: sizes, batch, sequence, selected })
+const pytorch = startPythonRival(
+  join(import.meta.dirname, 'training_step.py'),
+  ['torch'],
+  JSON.stringify({ model: sizes, batch, sequence, selected }),
+)
 const rivals: Rival[] = []
 for (const name of backends) rivals.push(await rival(name))
-if (pytorch !== null) rivals.push({ name: 'PyTorch, eager', seconds: (task) => pytorch.seconds(task) })
+if (pytorch !== null) rivals.push({ name: 'PyTorch, eager', seconds: async (task) => Number(await pytorch.ask(task)) })
 
 process.stdout.write(
   `BERT, 4 layers × 128, feed-forward 512, vocabulary 4,096; ${batch} × ${sequence} tokens, ${selected} decoded; 1 thread\n`,

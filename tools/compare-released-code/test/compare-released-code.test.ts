@@ -33,7 +33,7 @@ beforeAll(async () => {
     ...(await compare((method) => method.includes('residual') && isKept(method), [0.5])),
     ...(await compare((method) => method.includes('residual') && !isKept(method), [0])),
   ]
-})
+}, 900_000)
 
 /** Compare some of the methods, at some of the λ. */
 function compare(includes: (method: string) => boolean, lambdas: readonly number[]): Promise<Comparison[]> {
