@@ -201,10 +201,14 @@ describe('isthmus cache and doctor', () => {
 
   it('says what the machine has', async () => {
     const { stdout } = await isthmus(home, 'doctor', '--json')
-    expect(JSON.parse(stdout).engines).toMatchObject([
+    const { engines, adapters } = JSON.parse(stdout)
+    expect(adapters === null).toBe(process.platform !== 'linux')
+    if (adapters?.taken) expect(adapters.found).toContain(adapters.taken)
+    expect(engines).toMatchObject([
       { name: 'onnx', executionProviders: expect.arrayContaining(['cpu']) },
       { name: 'tfjs', executionProviders: expect.arrayContaining(['wasm']) },
     ])
+    expect((await isthmus(home, 'doctor')).stdout).toMatch(/^adapters {6}\S.*$/m)
   })
 })
 

@@ -1,1 +1,8 @@
-export { executionProviders, onnxEngine } from './onnx-engine.ts'
+export {
+  adaptersInLog,
+  type GraphicsAdapters,
+  inspectProviders,
+  type OnnxReport,
+  type ProviderReport,
+} from './inspect-providers.ts'
+export { onnxEngine } from './onnx-engine.ts'

@@ -14,6 +14,11 @@ export interface LoweredGraph {
   readonly results: ReadonlyMap<string, { readonly output: string; readonly shape: readonly Dimension[] }>
 }
 
+export interface LoweringOptions {
+  /** Write attention in ONNX's own operators, where `MultiHeadAttention` takes no mask or computes wrongly. */
+  readonly plainAttention?: boolean
+}
+
 /** Lower what the requested outputs need to ONNX, weights as inputs.
  *
  *  A value `[batch, sequence, width]` is kept as rows `[batch·sequence, width]` from the first `linear` on, so that
@@ -24,9 +29,9 @@ export interface LoweredGraph {
  *
  *  @param names Names among the graph's outputs and taps.
  */
-export function lowerGraph(graph: Graph, names: readonly string[]): LoweredGraph {
+export function lowerGraph(graph: Graph, names: readonly string[], options: LoweringOptions = {}): LoweredGraph {
   const pruned = selectEarly(pruneGraph(graph, names))
-  const lowering = new Lowering(pruned.graph)
+  const lowering = new Lowering(pruned.graph, options)
   for (const node of pruned.graph.nodes) lowering.lower(node)
   const results = new Map<string, { output: string; shape: readonly Dimension[] }>()
   const outputs = new Map<string, OnnxValue>()
@@ -50,6 +55,12 @@ export function lowerGraph(graph: Graph, names: readonly string[]): LoweredGraph
 /** ONNX Runtime's own operators. */
 const contribOperators = new Set(['FastGelu', 'FusedMatMul', 'Gelu', 'MultiHeadAttention'])
 
+/** Types to cast to, by their numbers in ONNX. */
+const onnxTypes = { float: 1, bool: 9 } as const
+
+/** What stands for −∞ in the scores of tokens that are hidden. */
+const hiddenScore = -1e30
+
 /** How a value is laid out: with its batch, or as rows. Both name the same data. */
 type Layout = 'batched' | 'rows'
 
@@ -57,11 +68,13 @@ class Lowering {
   readonly nodes: OnnxNode[] = []
   readonly initializers: OnnxInitializer[] = []
   readonly #graph: Graph
+  readonly #plainAttention: boolean
   /** The layouts in which a value exists so far, with their ONNX names. */
   readonly #forms = new Map<ValueId, Map<Layout, string>>()
 
-  constructor(graph: Graph) {
+  constructor(graph: Graph, { plainAttention = false }: LoweringOptions) {
     this.#graph = graph
+    this.#plainAttention = plainAttention
     for (const input of graph.inputs) this.#define(input.name, 'batched', input.name)
   }
 
@@ -219,13 +232,75 @@ class Lowering {
   }
 
   #lowerAttention(node: Extract<Node, { op: 'attention' }>): void {
+    if (this.#plainAttention) return this.#lowerPlainAttention(node)
     const operands = [node.query, node.key, node.value].map((value) => this.#batched(value))
     const mask = node.mask === null ? [] : ['', node.mask]
     this.#emit('MultiHeadAttention', [...operands, ...mask], node.output, 'batched', {
       num_heads: node.numHeads,
       unidirectional: Number(node.causal),
-      mask_filter_value: { float: -1e30 },
+      mask_filter_value: { float: hiddenScore },
     })
+  }
+
+  /** softmax(q kᵀ / √d + bias) v, the heads `[batch, heads, sequence, d]`. */
+  #lowerPlainAttention({
+    query,
+    key,
+    value,
+    mask,
+    numHeads,
+    causal,
+    output,
+  }: Extract<Node, { op: 'attention' }>): void {
+    const queries = this.#heads(query, numHeads, [0, 2, 1, 3], `${output}#queries`)
+    const keys = this.#heads(key, numHeads, [0, 2, 3, 1], `${output}#keys`)
+    const values = this.#heads(value, numHeads, [0, 2, 1, 3], `${output}#values`)
+    const size = Number(this.shapeOf(query)[2]) / numHeads
+    let scores = this.#part(output, 'products', 'MatMul', [queries, keys])
+    scores = this.#part(output, 'scores', 'Mul', [scores, this.#scalar(1 / Math.sqrt(size))])
+    if (causal) scores = this.#part(output, 'causal', 'Add', [scores, this.#causalBias(query)])
+    if (mask !== null) scores = this.#part(output, 'padded', 'Add', [scores, this.#paddingBias(mask)])
+    const weights = this.#part(output, 'weights', 'Softmax', [scores], { axis: -1 })
+    const contexts = this.#part(output, 'contexts', 'MatMul', [weights, values])
+    const context = this.#part(output, 'context', 'Transpose', [contexts], { perm: [0, 2, 1, 3] })
+    const shape = this.#shapeConstant([0, 0, Number(this.shapeOf(value)[2])])
+    this.#emit('Reshape', [context, shape], output, 'batched')
+  }
+
+  #heads(value: ValueId, numHeads: number, perm: readonly number[], name: string): string {
+    const shape = this.#shapeConstant([0, 0, numHeads, Number(this.shapeOf(value)[2]) / numHeads])
+    const heads = this.#part(name, 'apart', 'Reshape', [this.#batched(value), shape])
+    return this.#part(name, 'first', 'Transpose', [heads], { perm })
+  }
+
+  /** What a mask `[batch, sequence]` adds to scores, `[batch, 1, 1, sequence]`: made the first time it is needed. */
+  #paddingBias(mask: string): string {
+    const bias = this.#temporary(mask, 'bias')
+    if (this.#isMade(bias)) return bias
+    const keys = this.#part(mask, 'keys', 'Unsqueeze', [mask, this.#constant('headAndQuery', [2], [1n, 2n])])
+    const seen = this.#part(mask, 'seen', 'Cast', [keys], { to: onnxTypes.bool })
+    return this.#part(mask, 'bias', 'Where', [seen, this.#scalar(0), this.#scalar(hiddenScore)])
+  }
+
+  /** What hides later tokens, `[sequence, sequence]`: made the first time it is needed. */
+  #causalBias(query: ValueId): string {
+    const sequence = this.shapeOf(query)[1]!
+    const name = `causal.${sequence}`
+    const bias = this.#temporary(name, 'bias')
+    if (this.#isMade(bias)) return bias
+    const [zero, one] = [0, 1].map((axis) => this.#constant(`axis.${axis}`, [1], [BigInt(axis)])) as [string, string]
+    const [first, step] = [0, 1].map((value) => this.#constant(`index.${value}`, [], [BigInt(value)])) as [
+      string,
+      string,
+    ]
+    const sizes = this.#part(name, 'sizes', 'Shape', [this.#batched(query)], { start: 1, end: 2 })
+    const size = this.#part(name, 'size', 'Squeeze', [sizes, zero])
+    const places = this.#part(name, 'places', 'Range', [first, size, step])
+    const numbers = this.#part(name, 'numbers', 'Cast', [places], { to: onnxTypes.float })
+    const queries = this.#part(name, 'queries', 'Unsqueeze', [numbers, one])
+    const keys = this.#part(name, 'keys', 'Unsqueeze', [numbers, zero])
+    const seen = this.#part(name, 'seen', 'GreaterOrEqual', [queries, keys])
+    return this.#part(name, 'bias', 'Where', [seen, this.#scalar(0), this.#scalar(hiddenScore)])
   }
 
   #lowerCrossEntropy({ logits, labels, output }: Extract<Node, { op: 'crossEntropy' }>): void {
@@ -278,7 +353,7 @@ class Lowering {
   #batchShape([batch, sequence, width]: readonly Dimension[]): string {
     if (typeof sequence === 'number') return this.#shapeConstant([-1, sequence, Number(width)])
     const name = `shape.${batch}.${sequence}.${width}`
-    if (this.nodes.some((node) => node.outputs[0] === name)) return name
+    if (this.#isMade(name)) return name
     const source = this.#graph.inputs.find(({ shape }) => shape[0] === batch && shape[1] === sequence)!
     const leading = `${name}.leading`
     this.#push('Shape', [source.name], [leading], { start: 0, end: 2 })
@@ -293,7 +368,7 @@ class Lowering {
   /** A parameter or an input in another shape, reshaped the first time it is needed so. */
   #reshaped(source: string, shape: readonly number[]): string {
     const name = `${source}#${shape.join('×')}`
-    if (!this.nodes.some((node) => node.outputs[0] === name)) {
+    if (!this.#isMade(name)) {
       this.#push('Reshape', [source, this.#shapeConstant(shape)], [name], {})
     }
     return name
@@ -304,15 +379,39 @@ class Lowering {
   }
 
   #constant(label: string, shape: readonly number[], values: readonly bigint[]): string {
-    const name = `constant.${label}`
+    return this.#initializer(`constant.${label}`, shape, BigInt64Array.from(values))
+  }
+
+  #scalar(value: number): string {
+    return this.#initializer(`scalar.${value}`, [], Float32Array.of(value))
+  }
+
+  #initializer(name: string, shape: readonly number[], values: BigInt64Array | Float32Array): string {
     if (!this.initializers.some((initializer) => initializer.name === name)) {
-      this.initializers.push({ name, shape, values: BigInt64Array.from(values) })
+      this.initializers.push({ name, shape, values })
     }
     return name
   }
 
   #temporary(value: ValueId, part: string): string {
     return `${value}#${part}`
+  }
+
+  #isMade(name: string): boolean {
+    return this.nodes.some((node) => node.outputs[0] === name)
+  }
+
+  /** Push a node whose one output is part of how a value is computed. */
+  #part(
+    value: ValueId,
+    part: string,
+    op: string,
+    inputs: readonly string[],
+    attributes: OnnxNode['attributes'] = {},
+  ): string {
+    const name = this.#temporary(value, part)
+    this.#push(op, inputs, [name], attributes)
+    return name
   }
 
   #define(value: ValueId, layout: Layout, name: string): void {

@@ -15,16 +15,16 @@ import type { Graph } from '@isthmus/model'
 import { elementCount, type Tensor, UserError } from '@isthmus/tensor'
 import type { InferenceSession, Tensor as OnnxTensor } from 'onnxruntime-node'
 import packageJson from '../package.json' with { type: 'json' }
-import { type LoweredGraph, lowerGraph, loweringRevision } from './lower-graph.ts'
+import { type LoweredGraph, type LoweringOptions, lowerGraph, loweringRevision } from './lower-graph.ts'
 import { encodeOnnxModel } from './onnx-model.ts'
-
-type OnnxRuntime = typeof import('onnxruntime-node')
+import { type OnnxRuntime, quietRuntime, remedies, startProvider } from './start-provider.ts'
 
 /** ONNX Runtime on this machine: the embedded default. Its binary is in its package, for all platforms it supports. */
 export const onnxEngine: EngineFactory = {
   name: 'onnx',
   identity({ executionProvider }): EngineIdentity {
-    const version = `${packageJson.dependencies['onnxruntime-node']}+lowering.${loweringRevision}`
+    const lowering = `${loweringRevision}${loweringFor(executionProvider).plainAttention ? '.plain' : ''}`
+    const version = `${packageJson.dependencies['onnxruntime-node']}+lowering.${lowering}`
     return { name: 'onnx', version, executionProvider }
   },
   async create(options): Promise<Engine> {
@@ -37,21 +37,9 @@ export const onnxEngine: EngineFactory = {
   },
 }
 
-/** The execution providers that work here: those that ONNX Runtime knows and can start. */
-export async function executionProviders(): Promise<string[]> {
-  const runtime = await quietRuntime()
-  const working: string[] = []
-  for (const { name } of runtime.listSupportedBackends()) {
-    if ((await startProvider(runtime, name)) === null) working.push(name)
-  }
-  return working
-}
-
-/** ONNX Runtime, whose own log would repeat on stderr what its errors say. */
-async function quietRuntime(): Promise<OnnxRuntime> {
-  const runtime = await import('onnxruntime-node')
-  runtime.env.logLevel = 'fatal'
-  return runtime
+/** WebGPU's `MultiHeadAttention` takes no mask, and computes wrongly over 32 tokens and more. */
+function loweringFor(executionProvider: string): LoweringOptions {
+  return { plainAttention: executionProvider === 'webgpu' }
 }
 
 async function assertProvider(runtime: OnnxRuntime, { executionProvider }: EngineOptions): Promise<void> {
@@ -63,36 +51,11 @@ async function assertProvider(runtime: OnnxRuntime, { executionProvider }: Engin
   }
   const reason = await startProvider(runtime, executionProvider)
   if (reason === null) return
-  const hint = hints[executionProvider] ?? ''
+  const remedy = remedies[executionProvider]
   throw new UserError(
-    `the execution provider '${executionProvider}' does not start here (${reason})${hint}, or choose executionProvider cpu`,
+    `the execution provider '${executionProvider}' does not start here (${reason})` +
+      `${remedy === undefined ? '' : `; ${remedy}`}, or choose executionProvider cpu`,
   )
-}
-
-const hints: Readonly<Record<string, string>> = {
-  cuda: "; its libraries are fetched by onnxruntime-node's install script, which this project leaves out: npm rebuild onnxruntime-node --ignore-scripts=false",
-  webgpu: '; it needs a Vulkan, Metal or Direct3D driver',
-}
-
-/** Start a provider on a graph of one product.
- *
- *  @returns Why it does not start, or null.
- */
-async function startProvider({ InferenceSession: Session }: OnnxRuntime, provider: string): Promise<string | null> {
-  const side = { type: 'float' as const, shape: [1, 1] }
-  const model = encodeOnnxModel({
-    inputs: [{ name: 'x', ...side }],
-    outputs: [{ name: 'y', ...side }],
-    nodes: [{ op: 'MatMul', domain: '', inputs: ['x', 'x'], outputs: ['y'], attributes: {} }],
-    initializers: [],
-  })
-  try {
-    const session = await Session.create(model, { executionProviders: [provider], logSeverityLevel: 4 })
-    await session.release()
-    return null
-  } catch (error) {
-    return (error as Error).message.split('\n')[0]!.trim()
-  }
 }
 
 async function compile(
@@ -101,7 +64,7 @@ async function compile(
   graph: Graph,
   { outputs, threads = 1 }: CompileOptions,
 ): Promise<Program> {
-  const lowered = lowerGraph(graph, outputs)
+  const lowered = lowerGraph(graph, outputs, loweringFor(executionProvider))
   const session = await Session.create(encodeOnnxModel(lowered.model), {
     executionProviders: [executionProvider],
     intraOpNumThreads: threads,

@@ -1,7 +1,7 @@
 import { drawWeights, engineContract, smallFeeds, smallGraph } from '@isthmus/engine/contract'
 import { UserError } from '@isthmus/tensor'
 import { describe, expect, it } from 'vitest'
-import { executionProviders, onnxEngine } from '../src/index.ts'
+import { inspectProviders, onnxEngine } from '../src/index.ts'
 
 engineContract('onnx on the CPU', () => onnxEngine.create({ executionProvider: 'cpu' }))
 
@@ -14,6 +14,11 @@ describe('onnxEngine', () => {
       executionProvider: 'cpu',
     })
     expect((await onnxEngine.create({ executionProvider: 'cpu' })).identity).toEqual(identity)
+    expect(onnxEngine.identity({ executionProvider: 'webgpu' })).toEqual({
+      ...identity,
+      version: `${identity.version}.plain`,
+      executionProvider: 'webgpu',
+    })
   })
 
   it('writes into buffers that it is given, and leaves there those that were too short', async () => {
@@ -37,17 +42,18 @@ describe('onnxEngine', () => {
     )
   })
 
-  it('starts every execution provider that works here, and says of cuda how to get it where it does not', async () => {
-    const working = await executionProviders()
-    expect(working).toContain('cpu')
-    for (const executionProvider of working) {
-      expect((await onnxEngine.create({ executionProvider })).identity.executionProvider).toBe(executionProvider)
+  it('starts every execution provider that works here, and says of others why not and how to get them', async () => {
+    const { providers } = await inspectProviders()
+    expect(providers.find(({ name }) => name === 'cpu')).toEqual({ name: 'cpu', reason: null, remedy: null })
+    for (const { name: executionProvider, reason, remedy } of providers) {
+      if (reason === null) {
+        expect((await onnxEngine.create({ executionProvider })).identity.executionProvider).toBe(executionProvider)
+        continue
+      }
+      const creating = onnxEngine.create({ executionProvider })
+      await expect(creating).rejects.toThrow(UserError)
+      await expect(creating).rejects.toThrow(`the execution provider '${executionProvider}' does not start here (`)
+      await expect(creating).rejects.toThrow(`${remedy ?? ')'}, or choose executionProvider cpu`)
     }
-    if (working.includes('cuda')) return
-    const creating = onnxEngine.create({ executionProvider: 'cuda' })
-    await expect(creating).rejects.toThrow(UserError)
-    await expect(creating).rejects.toThrow(
-      /^the execution provider 'cuda' does not start here \(.+\); its libraries are fetched by onnxruntime-node's install script, which this project leaves out: npm rebuild onnxruntime-node --ignore-scripts=false, or choose executionProvider cpu$|^ONNX Runtime has no execution provider 'cuda' on this platform; it has [a-z, ]+$/,
-    )
   })
 })

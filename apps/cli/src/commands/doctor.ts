@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises'
 import { availableParallelism, cpus, totalmem } from 'node:os'
-import { executionProviders } from '@isthmus/engine-onnx'
+import { type GraphicsAdapters, inspectProviders } from '@isthmus/engine-onnx'
 import { backendNames, inspectBackend } from '@isthmus/engine-tfjs'
 import { engineIdentity } from '@isthmus/study'
 import { formatBytes } from '../format-bytes.ts'
@@ -10,6 +10,7 @@ import { isthmusHome } from '../home.ts'
 export async function doctorCommand({ json }: { readonly json?: boolean }): Promise<void> {
   const home = isthmusHome()
   const { bavail, bsize } = await statfs('.')
+  const { engine: onnx, adapters } = await onnxReport()
   const report = {
     node: process.version,
     cores: availableParallelism(),
@@ -17,7 +18,8 @@ export async function doctorCommand({ json }: { readonly json?: boolean }): Prom
     memoryBytes: totalmem(),
     home: home.directory,
     freeDiskBytes: bavail * bsize,
-    engines: [await onnxReport(), tfjsReport()],
+    adapters,
+    engines: [onnx, tfjsReport()],
   }
   if (json === true) {
     process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
@@ -28,6 +30,7 @@ export async function doctorCommand({ json }: { readonly json?: boolean }): Prom
       `processor     ${report.cores} cores, ${report.processor}\n` +
       `memory        ${formatBytes(report.memoryBytes)}\n` +
       `home          ${report.home}, ${formatBytes(report.freeDiskBytes)} free\n` +
+      `adapters      ${describeAdapters(adapters)}\n` +
       report.engines.map(describeEngine).join(''),
   )
 }
@@ -37,12 +40,36 @@ interface EngineReport {
   readonly name: string
   readonly version: string
   readonly executionProviders: readonly string[]
-  readonly missing: readonly { readonly executionProvider: string; readonly remedy: string }[]
+  readonly missing: readonly MissingProvider[]
 }
 
-async function onnxReport(): Promise<EngineReport> {
+interface MissingProvider {
+  readonly executionProvider: string
+  /** What the provider itself says. */
+  readonly reason?: string
+  readonly remedy: string
+}
+
+async function onnxReport(): Promise<{ engine: EngineReport; adapters: GraphicsAdapters | null }> {
   const { name, version } = engineIdentity({ name: 'onnx', executionProvider: 'cpu' })
-  return { name, version, executionProviders: await executionProviders(), missing: [] }
+  const { providers, adapters } = await inspectProviders()
+  const engine = {
+    name,
+    version,
+    executionProviders: providers.filter(({ reason }) => reason === null).map((provider) => provider.name),
+    missing: providers.flatMap(({ name: executionProvider, reason, remedy }) =>
+      reason === null || remedy === null ? [] : [{ executionProvider, remedy, reason }],
+    ),
+  }
+  return { engine, adapters }
+}
+
+function describeAdapters(adapters: GraphicsAdapters | null): string {
+  if (adapters === null) return `not named on ${process.platform}, where WebGPU takes what the system prefers`
+  const { found, taken } = adapters
+  if (found.length === 0) return 'none that Vulkan finds'
+  const chosen = taken === null ? 'can use none' : `takes ${found.length === 1 ? 'it' : taken}`
+  return `${found.join('; ')}; webgpu ${chosen}`
 }
 
 function tfjsReport(): EngineReport {
@@ -61,6 +88,9 @@ function tfjsReport(): EngineReport {
 function describeEngine({ name, version, executionProviders, missing }: EngineReport): string {
   return [
     `engine        ${name} ${version}: ${executionProviders.join(', ')}\n`,
-    ...missing.map(({ executionProvider, remedy }) => `              for ${executionProvider}: ${remedy}\n`),
+    ...missing.map(
+      ({ executionProvider, remedy, reason }) =>
+        `              for ${executionProvider}: ${remedy}${reason === undefined ? '' : ` (${reason})`}\n`,
+    ),
   ].join('')
 }

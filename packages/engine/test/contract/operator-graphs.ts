@@ -48,19 +48,22 @@ export const operatorGraphs: readonly OperatorGraph[] = [
   operatorGraph('rows by position', rowsByPosition, { indices: 2 * 5 }),
   operatorGraph('cross-entropy of steep logits', steepCrossEntropy, { labels: 6 }),
   operatorGraph('squared error of predicted scores', squaredErrors),
-  ...[false, true].flatMap((causal) => [false, true].map((masked) => attention(causal, masked))),
+  ...[false, true].flatMap((causal) =>
+    [false, true].flatMap((masked) => [attention(causal, masked), attentionOverMany(causal, masked)]),
+  ),
 ]
 
 function operatorGraph(
   name: string,
   define: (graph: GraphBuilder) => void,
   limits: Readonly<Record<string, number>> = {},
+  sequence = 5,
 ): OperatorGraph {
   const builder = graphBuilder(name)
   define(builder)
   const graph = builder.build()
   const outputs = Object.fromEntries(graph.nodes.map(({ output }) => [output, output]))
-  return { name, graph: { ...graph, outputs }, sizes: new Map(Object.entries({ batch: 2, sequence: 5, n: 3 })), limits }
+  return { name, graph: { ...graph, outputs }, sizes: new Map(Object.entries({ batch: 2, sequence, n: 3 })), limits }
 }
 
 function tokens(graph: GraphBuilder, name: string, width: number): ValueId {
@@ -172,14 +175,39 @@ function squaredErrors(graph: GraphBuilder): void {
 
 /** Attention whose values are wider than its queries. */
 function attention(causal: boolean, masked: boolean): OperatorGraph {
-  const name = `${causal ? 'causal' : 'bidirectional'} attention ${masked ? 'with' : 'without'} a mask`
+  return operatorGraph(attentionName(causal, masked), attentionOf({ widths: [6, 6, 9], numHeads: 3, causal, masked }), {
+    attentionMask: 2,
+  })
+}
+
+/** Attention over more tokens than a kernel takes at once, in heads of a size that kernels are made for. */
+function attentionOverMany(causal: boolean, masked: boolean): OperatorGraph {
   return operatorGraph(
-    name,
-    (graph) => {
-      const mask = masked ? graph.input('attentionMask', 'int32', ['batch', 'sequence']) : null
-      const [query, key, value] = [tokens(graph, 'query', 6), tokens(graph, 'key', 6), tokens(graph, 'value', 9)]
-      graph.attention({ query, key, value, mask, numHeads: 3, causal }, 'context')
-    },
+    `${attentionName(causal, masked)}, over many tokens`,
+    attentionOf({ widths: [16, 16, 16], numHeads: 2, causal, masked }),
     { attentionMask: 2 },
+    70,
   )
+}
+
+function attentionName(causal: boolean, masked: boolean): string {
+  return `${causal ? 'causal' : 'bidirectional'} attention ${masked ? 'with' : 'without'} a mask`
+}
+
+interface AttentionCase {
+  /** Of queries, keys and values. */
+  readonly widths: readonly [number, number, number]
+  readonly numHeads: number
+  readonly causal: boolean
+  readonly masked: boolean
+}
+
+function attentionOf({ widths, numHeads, causal, masked }: AttentionCase): (graph: GraphBuilder) => void {
+  return (graph) => {
+    const mask = masked ? graph.input('attentionMask', 'int32', ['batch', 'sequence']) : null
+    const [query, key, value] = (['query', 'key', 'value'] as const).map((name, i) =>
+      tokens(graph, name, widths[i]!),
+    ) as [ValueId, ValueId, ValueId]
+    graph.attention({ query, key, value, mask, numHeads, causal }, 'context')
+  }
 }
