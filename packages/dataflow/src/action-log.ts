@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Artifact } from './artifact.ts'
@@ -85,10 +85,15 @@ export class ActionLog {
     return this.#records.get(key) ?? []
   }
 
-  /** Read packs that appeared since the last call, of any process. Costs one stat when there are none. */
-  refresh(): void {
-    const changed = statSync(this.#directory, { throwIfNoEntry: false })?.mtimeMs
-    if (changed === undefined || (changed === this.#listedAt.changed && this.#listedAt.settled)) return
+  /** Read packs that appeared since the last call, of any process. Lists the directory where its time of change says
+   *  that there may be any.
+   *
+   *  @param relist List it in any case: where another process is known to have done something, and the file system's
+   *    times may be coarse or late.
+   */
+  refresh({ relist = false }: { readonly relist?: boolean } = {}): void {
+    const changed = timeOfChange(this.#directory)
+    if (changed === undefined || (!relist && changed === this.#listedAt.changed && this.#listedAt.settled)) return
     this.#listedAt = { changed, settled: Math.abs(Date.now() - changed) > timestampGranularityMilliseconds }
     for (const name of readdirSync(this.#directory)) {
       if (name.endsWith(packSuffix) && !this.#loaded.has(name)) this.#load(name)
@@ -213,6 +218,24 @@ export class ActionLog {
 function byAge(left: ActionRecord, right: ActionRecord): number {
   if (left.createdAt !== right.createdAt) return left.createdAt < right.createdAt ? -1 : 1
   return left.output.digest < right.output.digest ? -1 : 1
+}
+
+/** Of a directory that is opened for it: over a network, opening asks the server, where a path's times may be cached.
+ *
+ *  @returns Milliseconds; undefined when it is missing.
+ */
+function timeOfChange(directory: string): number | undefined {
+  try {
+    const descriptor = openSync(directory, 'r')
+    try {
+      return fstatSync(descriptor).mtimeMs
+    } finally {
+      closeSync(descriptor)
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
 }
 
 /** Another process may have merged a pack into another since the directory was listed. */

@@ -50,6 +50,7 @@ export class Leases {
   readonly #heartbeat: number
   readonly #stale: number
   readonly #sightings = new Map<Digest, Sighting>()
+  readonly #held = new Set<Digest>()
   #own: { path: string; inode: number } | undefined
   #timer: NodeJS.Timeout | undefined
   #lastBeat = 0
@@ -91,8 +92,8 @@ export class Leases {
 
   /** Give back a lease, unless another process took it meanwhile. */
   release(key: Digest): void {
-    const path = join(this.#directory, key)
-    if (statSync(path, { throwIfNoEntry: false })?.ino === this.#own?.inode) rmSync(path, { force: true })
+    this.#held.delete(key)
+    if (this.#isOwn(key)) rmSync(join(this.#directory, key), { force: true })
   }
 
   /** Remove the leases of holders that are gone. */
@@ -112,11 +113,17 @@ export class Leases {
       this.#own ??= this.#createOwn()
       if (performance.now() - this.#lastBeat > this.#heartbeat) this.#beat(this.#own.path)
       linkSync(this.#own.path, join(this.#directory, key))
-      return true
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-      throw translateWriteError(error, this.#cacheDirectory)
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw translateWriteError(error, this.#cacheDirectory)
+      // Over a network, a link whose reply was lost is made again, and found to exist.
+      if (this.#held.has(key) || !this.#isOwn(key)) return false
     }
+    this.#held.add(key)
+    return true
+  }
+
+  #isOwn(key: Digest): boolean {
+    return statSync(join(this.#directory, key), { throwIfNoEntry: false })?.ino === this.#own?.inode
   }
 
   #createOwn(): { path: string; inode: number } {
@@ -139,13 +146,11 @@ export class Leases {
     }
   }
 
-  /** A dead process of this host is gone at once. Otherwise time decides: of another host, whose clock may differ, only
-   *  time during which this process saw no sign.
+  /** A dead process of this host is gone at once. Otherwise time decides, during which this process saw no sign: clocks
+   *  differ between hosts, and jump.
    */
   #isGone(key: Digest, stats: Stats, holder: LeaseHolder): boolean {
-    const isOfThisHost = holder.host === hostToken
-    if (isOfThisHost && !isAlive(holder.pid)) return true
-    if (isOfThisHost && Date.now() - stats.mtimeMs > this.#stale) return true
+    if (holder.host === hostToken && !isAlive(holder.pid)) return true
     const seen = this.#sightings.get(key)
     if (seen === undefined || seen.inode !== stats.ino || seen.modified !== stats.mtimeMs) {
       this.#sightings.set(key, { inode: stats.ino, modified: stats.mtimeMs, since: performance.now() })

@@ -1,10 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { availableParallelism, totalmem } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { deserializeError, WorkerLostError } from './errors.ts'
 import type { Executor, Job, JobHooks, JobResult } from './job.ts'
 import type { PoolMessage, WorkerMessage } from './serve-operations.ts'
+import { removeAbandoned } from './temporary-directory.ts'
 
 /** How a pool of processes is made. */
 export interface ProcessPoolOptions {
@@ -23,6 +25,10 @@ export interface ProcessPoolOptions {
   readonly otherCaches?: readonly string[]
   /** How long an aborted job has to end by itself before its process is killed. Default 2. */
   readonly abortSeconds?: number
+  /** A worker is replaced when, after a job, its resident size is larger by more than this than after its first job
+   *  and the largest cost in memory of its jobs together, as that of one that leaks. Default 1 GiB.
+   */
+  readonly maximumGrowthBytes?: number
 }
 
 interface Task {
@@ -38,6 +44,12 @@ interface Task {
 interface Worker {
   readonly process: ChildProcess
   task: Task | undefined
+  /** After its first job. */
+  firstResidentBytes: number | undefined
+  /** Of the jobs it was given. */
+  largestCostBytes: number
+  /** Whether it is given no more jobs: it is ending. */
+  isRetired: boolean
 }
 
 /** A job that has been passed over this often by others that fit into memory goes before them. */
@@ -46,8 +58,8 @@ const patience = 16
 /** Run jobs in a pool of processes of this machine.
  *
  *  What workers write to stdout goes to stderr of this process, so that its stdout stays its own. A job whose process
- *  is lost is given to another once; then it fails. An aborted job is told so, and killed with its process if it does
- *  not end soon.
+ *  is lost is given to another once, and what it was writing is removed; then it fails. An aborted job is told so, and
+ *  killed with its process if it does not end soon. A process that has grown is replaced between two jobs.
  */
 export function processPoolExecutor(options: ProcessPoolOptions): Executor {
   return new ProcessPool(options)
@@ -93,12 +105,18 @@ class ProcessPool implements Executor {
         worker.task?.reject(error)
         worker.task = undefined
         const exit = once(worker.process, 'exit')
-        if (worker.process.connected) worker.process.disconnect()
-        const kill = setTimeout(() => worker.process.kill('SIGKILL'), this.#abortMilliseconds)
+        this.#end(worker)
         await exit
-        clearTimeout(kill)
       }),
     )
+  }
+
+  /** Disconnect a worker, upon which it ends, and kill it when it does not. */
+  #end(worker: Worker): void {
+    worker.process.ref()
+    if (worker.process.connected) worker.process.disconnect()
+    const kill = setTimeout(() => worker.process.kill('SIGKILL'), this.#abortMilliseconds)
+    worker.process.once('exit', () => clearTimeout(kill))
   }
 
   get #abortMilliseconds(): number {
@@ -107,7 +125,7 @@ class ProcessPool implements Executor {
 
   #dispatch(): void {
     while (this.#queue.length > 0) {
-      const idle = [...this.#workers].find((worker) => worker.task === undefined)
+      const idle = [...this.#workers].find(({ task, isRetired }) => task === undefined && !isRetired)
       if (idle === undefined && this.#workers.size >= this.slots) return
       const index = this.#nextThatFits()
       if (index === -1) return
@@ -133,6 +151,7 @@ class ProcessPool implements Executor {
 
   #assign(worker: Worker, task: Task): void {
     worker.task = task
+    worker.largestCostBytes = Math.max(worker.largestCostBytes, task.memoryBytes)
     worker.process.ref()
     worker.process.channel?.ref()
     const { cacheDirectory, otherCaches = [] } = this.#options
@@ -144,7 +163,13 @@ class ProcessPool implements Executor {
     const { workerModule, execArgv = process.execArgv } = this.#options
     const path = workerModule instanceof URL ? fileURLToPath(workerModule) : workerModule
     const child = fork(path, { execArgv: [...execArgv], stdio: ['ignore', 2, 2, 'ipc'] })
-    const worker: Worker = { process: child, task: undefined }
+    const worker: Worker = {
+      process: child,
+      task: undefined,
+      firstResidentBytes: undefined,
+      largestCostBytes: 0,
+      isRetired: false,
+    }
     child.on('message', (message: WorkerMessage) => this.#receive(worker, message))
     child.on('error', (error) => this.#lose(worker, error.message))
     child.on('exit', (code, signal) => this.#lose(worker, signal ? `was killed by ${signal}` : `exited with ${code}`))
@@ -161,16 +186,29 @@ class ProcessPool implements Executor {
     }
     worker.task = undefined
     letParentEnd(worker.process)
+    if (this.#hasGrown(worker, message.residentBytes)) {
+      worker.isRetired = true
+      this.#end(worker)
+    }
     if (message.type === 'result') task.resolve(message.result)
     else task.reject(task.hooks.signal.aborted ? abortReason(task) : deserializeError(message.error))
     this.#dispatch()
+  }
+
+  #hasGrown(worker: Worker, residentBytes: number): boolean {
+    worker.firstResidentBytes ??= residentBytes
+    const { maximumGrowthBytes = 2 ** 30 } = this.#options
+    return residentBytes - worker.firstResidentBytes - worker.largestCostBytes > maximumGrowthBytes
   }
 
   #lose(worker: Worker, how: string): void {
     if (!this.#workers.delete(worker)) return
     const { task } = worker
     worker.task = undefined
-    if (task !== undefined) this.#retry(task, how)
+    if (task !== undefined) {
+      removeAbandoned(join(this.#options.cacheDirectory, 'tmp'))
+      this.#retry(task, how)
+    }
     this.#dispatch()
   }
 

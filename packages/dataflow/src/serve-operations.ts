@@ -17,8 +17,13 @@ export type PoolMessage =
 /** What a worker tells its pool. It runs one job at a time. */
 export type WorkerMessage =
   | { readonly type: 'progress'; readonly done: number; readonly total: number }
-  | { readonly type: 'result'; readonly result: JobResult }
-  | { readonly type: 'error'; readonly error: SerializedError }
+  | ({ readonly type: 'result'; readonly result: JobResult } & AfterJob)
+  | ({ readonly type: 'error'; readonly error: SerializedError } & AfterJob)
+
+interface AfterJob {
+  /** The resident size of the worker now that the job has ended, in bytes. */
+  readonly residentBytes: number
+}
 
 /** Make this process a worker of a `processPoolExecutor`: the whole of a worker module is a call of this.
  *
@@ -49,8 +54,18 @@ export function serveOperations(operations: readonly AnyOperation[]): void {
     stores.set(cacheDirectory, store)
     const progress = (done: number, total: number) => send({ type: 'progress', done, total })
     executeJob(byId, store, job, { progress, signal: abort.signal }).then(
-      (result) => send({ type: 'result', result: { ...result, peakMemoryBytes: peakMemoryBytes() } }),
-      (error) => send({ type: 'error', error: serializeError(translateWriteError(error, cacheDirectory)) }),
+      (result) =>
+        send({
+          type: 'result',
+          result: { ...result, peakMemoryBytes: peakMemoryBytes() },
+          residentBytes: process.memoryUsage.rss(),
+        }),
+      (error) =>
+        send({
+          type: 'error',
+          error: serializeError(translateWriteError(error, cacheDirectory)),
+          residentBytes: process.memoryUsage.rss(),
+        }),
     )
   })
 }

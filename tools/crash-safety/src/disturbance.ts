@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { processGroup } from './process-group.ts'
 
 /** What happens to a run at a random moment. */
 export const disturbances = ['parent', 'worker', 'both', 'disk'] as const
@@ -16,18 +16,10 @@ export type Disturbance = (typeof disturbances)[number]
  */
 export function kill(child: ChildProcess, disturbance: Exclude<Disturbance, 'disk'>): boolean {
   if (disturbance === 'worker') {
-    const [worker] = childrenOf(child.pid!)
-    return worker !== undefined && signal(worker)
+    const worker = processGroup(child.pid!).find(({ isWorker, isZombie }) => isWorker && !isZombie)
+    return worker !== undefined && signal(worker.pid)
   }
   return signal(disturbance === 'both' ? -child.pid! : child.pid!)
-}
-
-function childrenOf(pid: number): number[] {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
-  } catch {
-    return []
-  }
 }
 
 function signal(pid: number): boolean {
@@ -56,10 +48,18 @@ export class SmallDisk {
     }
   }
 
-  /** Leave room for so many bytes more than it holds now. */
+  /** Leave room for so many bytes more than it holds now. Refused where more is written meanwhile: then it tries again. */
   fill(room: number): void {
-    const used = Number(execFileSync('df', ['--output=used', '-B1', this.#folder], { encoding: 'utf8' }).split('\n')[1])
-    this.#resize(used + room)
+    for (let attempt = 1; ; attempt++) {
+      const used = Number(
+        execFileSync('df', ['--output=used', '-B1', this.#folder], { encoding: 'utf8' }).split('\n')[1],
+      )
+      try {
+        return this.#resize(used + room)
+      } catch (error) {
+        if (attempt === 10) throw error
+      }
+    }
   }
 
   /** Make room again. */
@@ -72,6 +72,6 @@ export class SmallDisk {
   }
 
   #resize(bytes: number): void {
-    execFileSync('mount', ['-o', `remount,size=${Math.max(4096, Math.floor(bytes))}`, this.#folder])
+    execFileSync('mount', ['-o', `remount,size=${Math.max(4096, Math.floor(bytes))}`, this.#folder], { stdio: 'pipe' })
   }
 }

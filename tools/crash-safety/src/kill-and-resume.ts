@@ -1,30 +1,23 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { openCache, verifyCache } from '@isthmus/dataflow'
-import { querySandboxed, resultsPath } from '@isthmus/results'
 import { uniformInt } from 'pure-rand/distribution/uniformInt'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
+import { buildCommand, CommandRun } from './command-run.ts'
 import { type Disturbance, disturbances, kill, SmallDisk } from './disturbance.ts'
+import { type Comparison, compareHome, type HomeContents, homeContents, resultDigests } from './home-contents.ts'
 
 /** What became of a study that was disturbed again and again. */
-export interface KillReport {
+export interface KillReport extends Comparison {
   /** How often a run was disturbed before it had ended, by what. */
   readonly disturbed: Readonly<Record<Disturbance, number>>
-  /** Finished caches that were compared with the undisturbed one. */
+  /** Finished homes that were compared with the undisturbed one. */
   readonly compared: number
-  /** Keys whose digest differs from the undisturbed run's, or that only one of the two has. */
-  readonly differing: readonly string[]
-  /** Rows of the results that differ from the undisturbed run's, or that only one of the two has. */
-  readonly differingRows: number
-  /** Faults that a check of the whole cache found afterwards. */
-  readonly faults: number
-  /** Files in the cache's folder for what is being written, after a last run had ended. */
-  readonly leftOvers: readonly string[]
-  /** Runs on a full disk that ended otherwise than with a sentence that says so. */
-  readonly unexplained: readonly string[]
+  /** Runs that ended otherwise than they should: badly though nothing stopped them, on a full disk without a sentence that
+   *  says so, or leaving behind a process or what cannot be read.
+   */
+  readonly badEnds: readonly string[]
   readonly results: number
   readonly rows: number
   /** Whether this process may mount a small disk. */
@@ -36,233 +29,210 @@ export interface KillOptions {
   readonly kills: number
   /** Of the moments and the kinds. */
   readonly seed: number
-  readonly study: readonly string[]
+  /** How many homes are disturbed side by side. Default 1. */
+  readonly sideBySide?: number
+  /** Ends the trial early, with a report of what was done. */
+  readonly signal?: AbortSignal
 }
 
-const command = resolve(import.meta.dirname, '../../../apps/cli/bin/isthmus.mjs')
+/** How long the study takes in milliseconds, from nothing and when all is cached. */
+interface Durations {
+  readonly full: number
+  readonly cached: number
+}
 
-/** A study of a few seconds that has every kind of step. */
-export const smallStudy = [
-  'quickstart',
-  ...['seeds=1,2', 'methods=vanilla,head-perm', 'lambdas=5', 'alignment.fraction=0.002', 'evaluation.blocks=8'].flatMap(
-    (setting) => ['--set', setting],
-  ),
-]
+/** How much a disk that is being filled may still take, in bytes: less than a run writes. */
+const maximumRoom = 2 ** 18
 
-/** Run a study undisturbed, then run it again and again with disturbances, and compare.
+interface Expected {
+  readonly contents: HomeContents
+  readonly durations: Durations
+}
+
+/** Run a small study undisturbed, then run it again and again with disturbances, and compare.
  *
- *  Kinds and moments, uniform over the undisturbed run's duration, are drawn with `seed`. Each disturbed run leaves its
- *  home to the next one. When a run ends by itself, its cache and its rows are compared and the next starts with nothing.
- *  A run whose worker is killed goes on, and must end well. Disks are filled where this process may mount one.
+ *  Kinds and moments are drawn with `seed`, moments uniformly over what the run is expected to take with what its home
+ *  has already. A run that is killed leaves its home to the next one. One whose worker is killed goes on: to its end,
+ *  or until it is killed too. When a run ends by itself it must have ended well, its cache and its rows are compared,
+ *  and the next starts with nothing. Disks are filled where this process may mount one.
  *  @param onKill Called after each disturbance.
  */
-export async function killAndResume(
-  options: KillOptions,
-  onKill: (done: number) => void = () => undefined,
-): Promise<KillReport> {
+export async function killAndResume(options: KillOptions, onKill: () => void = () => undefined): Promise<KillReport> {
   const folder = await mkdtemp(join(tmpdir(), 'isthmus-crash-'))
-  const disk = SmallDisk.mount(folder)
   try {
-    return await new Trial(folder, disk, options, onKill).run()
+    const expected = await runUndisturbed(join(folder, 'undisturbed'))
+    const { kills, seed, sideBySide = 1, signal } = options
+    const trials = Array.from({ length: sideBySide }, (_, i) => {
+      const share = Math.floor((kills + i) / sideBySide)
+      return new Trial(join(folder, `trial-${i}`), { expected, seed: seed + i, onKill, signal }).run(share)
+    })
+    const ended = await Promise.allSettled(trials)
+    return summarise(
+      ended.map((one) => {
+        if (one.status === 'rejected') throw one.reason
+        return one.value
+      }),
+      expected.contents,
+    )
   } finally {
-    disk?.unmount()
     await rm(folder, { recursive: true, force: true })
   }
 }
 
-class Trial {
-  readonly #folder: string
-  readonly #disk: SmallDisk | null
-  readonly #options: KillOptions
-  readonly #onKill: (done: number) => void
-  readonly #random: ReturnType<typeof xoroshiro128plus>
-  readonly #disturbed: Record<Disturbance, number> = { parent: 0, worker: 0, both: 0, disk: 0 }
-  readonly #comparisons: Comparison[] = []
-  readonly #unexplained: string[] = []
+/** Run the small study where nothing disturbs it, twice. */
+export async function runUndisturbed(home: string): Promise<Expected> {
+  buildCommand()
+  const timed = async () => {
+    const start = performance.now()
+    await new CommandRun(home).mustEndWell()
+    return performance.now() - start
+  }
+  const durations = { full: await timed(), cached: await timed() }
+  return { contents: await homeContents(home), durations }
+}
 
-  constructor(folder: string, disk: SmallDisk | null, options: KillOptions, onKill: (done: number) => void) {
+function summarise(trials: readonly Trial[], expected: HomeContents): KillReport {
+  const comparisons = trials.flatMap((trial) => trial.comparisons)
+  const sum = <Of>(list: readonly Of[], count: (one: Of) => number) =>
+    list.reduce((total, one) => total + count(one), 0)
+  return {
+    disturbed: Object.fromEntries(
+      disturbances.map((kind) => [kind, sum(trials, (trial) => trial.disturbed[kind])]),
+    ) as Record<Disturbance, number>,
+    compared: comparisons.length,
+    differing: comparisons.flatMap(({ differing }) => differing),
+    differingRows: sum(comparisons, ({ differingRows }) => differingRows),
+    faults: sum(comparisons, ({ faults }) => faults),
+    leftOvers: comparisons.flatMap(({ leftOvers }) => leftOvers),
+    badEnds: trials.flatMap((trial) => trial.badEnds),
+    results: expected.digests.size,
+    rows: expected.rows.size,
+    canFillDisk: trials.every((trial) => trial.canFillDisk),
+  }
+}
+
+interface TrialOptions {
+  readonly expected: Expected
+  readonly seed: number
+  readonly onKill: () => void
+  readonly signal: AbortSignal | undefined
+}
+
+/** Homes that are disturbed one after another. */
+class Trial {
+  readonly disturbed: Record<Disturbance, number> = { parent: 0, worker: 0, both: 0, disk: 0 }
+  readonly comparisons: Comparison[] = []
+  readonly badEnds: string[] = []
+  readonly #folder: string
+  readonly #expected: Expected
+  readonly #onKill: () => void
+  readonly #random: ReturnType<typeof xoroshiro128plus>
+  readonly #signal: AbortSignal | undefined
+  #disk: SmallDisk | null = null
+  #homes = 0
+
+  constructor(folder: string, { expected, seed, onKill, signal }: TrialOptions) {
     this.#folder = folder
-    this.#disk = disk
-    this.#options = options
+    this.#expected = expected
     this.#onKill = onKill
-    this.#random = xoroshiro128plus(options.seed)
+    this.#signal = signal
+    this.#random = xoroshiro128plus(seed)
   }
 
-  async run(): Promise<KillReport> {
-    const { study, kills } = this.#options
-    const start = performance.now()
-    await mustEndWell(new Run(study, join(this.#folder, 'undisturbed')))
-    const duration = performance.now() - start
-    const expected = await contentsOf(join(this.#folder, 'undisturbed'))
-    const kinds = disturbances.filter((kind) => kind !== 'disk' || this.#disk !== null)
-    for (let done = 0; done < kills; ) {
-      const kind = kinds[uniformInt(this.#random, 0, kinds.length - 1)]!
-      const isDisturbed = await this.#disturb(kind, this.#uniform() * duration)
-      if (isDisturbed) {
-        this.#disturbed[kind] += 1
-        done += 1
-        this.#onKill(done)
-      }
-      if (!isDisturbed || kind === 'worker') await this.#compare(expected)
+  get canFillDisk(): boolean {
+    return this.#disk !== null
+  }
+
+  async run(kills: number): Promise<this> {
+    await mkdir(this.#folder)
+    this.#disk = SmallDisk.mount(this.#folder)
+    try {
+      await this.#disturbOften(kills)
+    } finally {
+      this.#disk?.unmount()
     }
-    await mustEndWell(new Run(study, this.#home))
-    await this.#compare(expected)
-    const sum = (of: (comparison: Comparison) => number) => this.#comparisons.reduce((total, one) => total + of(one), 0)
-    return {
-      disturbed: this.#disturbed,
-      compared: this.#comparisons.length,
-      differing: this.#comparisons.flatMap(({ differing }) => differing),
-      differingRows: sum(({ differingRows }) => differingRows),
-      faults: sum(({ faults }) => faults),
-      leftOvers: this.#comparisons.flatMap(({ leftOvers }) => leftOvers),
-      unexplained: this.#unexplained,
-      results: expected.digests.size,
-      rows: expected.rows.size,
-      canFillDisk: this.#disk !== null,
-    }
+    return this
+  }
+
+  async #disturbOften(kills: number): Promise<void> {
+    const isDone = () => this.#signal?.aborted === true || this.#done >= kills
+    while (!isDone()) await this.#runDisturbed(isDone)
+    await this.#mustEndWell(new CommandRun(this.#home))
+  }
+
+  get #done(): number {
+    return Object.values(this.disturbed).reduce((sum, count) => sum + count, 0)
   }
 
   /** Each finished home is followed by a new one. */
   get #home(): string {
-    return join(this.#folder, `home-${this.#comparisons.length}`)
+    return join(this.#folder, `home-${this.#homes}`)
   }
 
   #uniform(): number {
     return uniformInt(this.#random, 0, 1_000_000) / 1_000_000
   }
 
-  /** Run the study and disturb it after some milliseconds.
-   *
-   *  @returns False when it had ended by itself.
-   */
-  async #disturb(kind: Disturbance, milliseconds: number): Promise<boolean> {
-    const run = new Run(this.#options.study, this.#home)
-    const hasEnded = await Promise.race([run.exit.then(() => true), delay(milliseconds, false)])
-    if (hasEnded) {
-      await mustEndWell(run)
-      return false
+  /** What the next run takes, going by how many results are missing; in milliseconds. */
+  async #expectedDuration(): Promise<number> {
+    const { contents, durations } = this.#expected
+    const missing = 1 - (await resultDigests(this.#home)).size / contents.digests.size
+    return durations.cached + missing * (durations.full - durations.cached)
+  }
+
+  /** Run the study, and disturb it until it ends: a worker is killed once at most, since a job that loses two fails. */
+  async #runDisturbed(isDone: () => boolean): Promise<void> {
+    const run = new CommandRun(this.#home)
+    let kinds = disturbances.filter((kind) => kind !== 'disk' || this.canFillDisk)
+    while (!isDone()) {
+      const kind = kinds[uniformInt(this.#random, 0, kinds.length - 1)]!
+      const milliseconds = this.#uniform() * (await this.#expectedDuration())
+      if (await Promise.race([run.exit.then(() => true), delay(milliseconds, false)])) break
+      const isDisturbed = kind === 'disk' ? await this.#fillDisk(run) : kill(run.child, kind)
+      if (isDisturbed) {
+        this.disturbed[kind] += 1
+        this.#onKill()
+      }
+      if (isDisturbed && kind !== 'worker') return this.#mustLeaveNoProcess(run)
+      kinds = kinds.filter((other) => other !== 'worker')
     }
-    if (kind === 'disk') return this.#fillDisk(run)
-    const isKilled = kill(run.child, kind)
-    if (kind === 'worker' || !isKilled) {
-      await mustEndWell(run)
-      return isKilled
-    }
-    await run.exit
-    if (kind === 'parent') await workersEnded(run.child)
-    return true
+    await this.#mustEndWell(run)
   }
 
   /** Let the disk be full until the run ends, which it does with a sentence, unless it needed nothing more. */
-  async #fillDisk(run: Run): Promise<boolean> {
-    this.#disk!.fill(this.#uniform() * 2 ** 20)
+  async #fillDisk(run: CommandRun): Promise<boolean> {
+    this.#disk!.fill(this.#uniform() * maximumRoom)
     const code = await run.exit
     this.#disk!.empty()
     if (code === 0) return false
-    if (code !== 2 || !/is full|no space is left|disk/i.test(run.stderr)) {
-      this.#unexplained.push(`exit code ${code}: ${run.stderr.slice(-500)}`)
-    }
+    if (code !== 2 || !/is full|no space is left|disk/i.test(run.stderr)) this.#endedBadly(code, run)
     return true
   }
 
-  async #compare(expected: Contents): Promise<void> {
-    const home = this.#home
-    this.#comparisons.push(await compare(home, expected))
-    await rm(home, { recursive: true })
+  /** Compare what a run leaves that was not stopped, and start anew. */
+  async #mustEndWell(run: CommandRun): Promise<void> {
+    const code = await run.exit
+    if (code === 0) await this.#compare()
+    else this.#endedBadly(code, run)
+    await rm(this.#home, { recursive: true, force: true })
+    this.#homes += 1
   }
-}
 
-/** A run in a process group of its own. */
-class Run {
-  readonly child: ChildProcess
-  readonly exit: Promise<number | null>
-  stderr = ''
-
-  constructor(study: readonly string[], home: string) {
-    this.child = spawn(process.execPath, [command, 'run', ...study], {
-      env: { ...process.env, ISTHMUS_HOME: home },
-      stdio: ['ignore', 'ignore', 'pipe'],
-      detached: true,
-    })
-    this.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
-      this.stderr = `${this.stderr}${text}`.slice(-10_000)
-    })
-    this.exit = new Promise((end) => this.child.once('exit', end))
-  }
-}
-
-async function mustEndWell(run: Run): Promise<void> {
-  const code = await run.exit
-  if (code !== 0) throw new Error(`a run that nothing had stopped ended with code ${code}: ${run.stderr}`)
-}
-
-/** Workers end when they find that their parent has. */
-async function workersEnded({ pid }: ChildProcess): Promise<void> {
-  for (;;) {
+  async #compare(): Promise<void> {
     try {
-      process.kill(-pid!, 0)
-    } catch {
-      return
+      this.comparisons.push(await compareHome(this.#home, this.#expected.contents))
+    } catch (error) {
+      this.badEnds.push(`a home cannot be read: ${error}`)
     }
-    await delay(5)
   }
-}
 
-/** What a home holds: the digest of each result by its key, and the rows, as text. */
-interface Contents {
-  readonly digests: ReadonlyMap<string, string>
-  readonly rows: ReadonlySet<string>
-}
-
-/** All that a row says but times. */
-const rowQueries = [
-  'select * from curve_point',
-  'select * exclude seconds from alignment',
-  'select * from correlation',
-  'select * from model',
-  'select * exclude seconds from artifact',
-]
-
-async function contentsOf(home: string): Promise<Contents> {
-  const cache = await openCache(join(home, 'cache'))
-  const digests = new Map([...cache.actions.records()].map(({ key, output }) => [key, output.digest]))
-  cache.close()
-  const rows = new Set<string>()
-  for (const query of rowQueries) {
-    const result = await querySandboxed(resultsPath(home), query)
-    for (const row of result.rows) rows.add(JSON.stringify([query, row]))
+  async #mustLeaveNoProcess(run: CommandRun): Promise<void> {
+    await run.exit
+    const left = await run.groupEnded()
+    if (left.length > 0) this.badEnds.push(`${left.length} processes outlived their run`)
   }
-  return { digests, rows }
-}
 
-interface Comparison {
-  readonly differing: readonly string[]
-  readonly differingRows: number
-  readonly faults: number
-  readonly leftOvers: readonly string[]
-}
-
-async function compare(home: string, expected: Contents): Promise<Comparison> {
-  const found = await contentsOf(home)
-  const cache = await openCache(join(home, 'cache'))
-  try {
-    const { corrupt, missing, damagedPacks, inconsistent, nondeterministic } = await verifyCache(cache)
-    const faults = [corrupt, missing, damagedPacks, inconsistent, nondeterministic]
-    const keys = new Set([...found.digests.keys(), ...expected.digests.keys()])
-    const rows = new Set([...found.rows, ...expected.rows])
-    const folders = await Promise.all(['tmp', 'partial'].map((name) => entries(join(home, 'cache', name))))
-    return {
-      differing: [...keys].filter((key) => found.digests.get(key) !== expected.digests.get(key)),
-      differingRows: [...rows].filter((row) => !found.rows.has(row) || !expected.rows.has(row)).length,
-      faults: faults.reduce((sum, list) => sum + list.length, 0),
-      leftOvers: folders.flat(),
-    }
-  } finally {
-    cache.close()
+  #endedBadly(code: number | null, { stderr }: CommandRun): void {
+    this.badEnds.push(`exit code ${code}: ${stderr.slice(-500)}`)
   }
-}
-
-async function entries(folder: string): Promise<string[]> {
-  await mkdir(folder, { recursive: true })
-  return readdir(folder)
 }
