@@ -7,6 +7,7 @@ import {
   drawFeeds,
   drawWeights,
   engineContract,
+  longAttentionGraphs,
   operatorGraphs,
   relativeDifference,
   smallModels,
@@ -76,7 +77,7 @@ describe('WebGPU', { timeout }, () => {
 
 describe('the lowering for WebGPU', () => {
   const attentive = [
-    ...operatorGraphs.map(({ name, graph, sizes, limits }) => ({
+    ...[...operatorGraphs, ...longAttentionGraphs].map(({ name, graph, sizes, limits }) => ({
       name,
       graph,
       feeds: drawFeeds(graph, sizes, limits, 1),

@@ -199,13 +199,17 @@ class Trial {
     await this.#mustEndWell(run)
   }
 
-  /** Let the disk be full until the run ends, which it does with a sentence, unless it needed nothing more. */
+  /** Let the disk be full until the run ends: with a sentence that says so, or well, having left its rows to the next run.
+   *
+   *  @returns False when it needed nothing more.
+   */
   async #fillDisk(run: CommandRun): Promise<boolean> {
     this.#disk!.fill(this.#uniform() * maximumRoom)
     const code = await run.exit
     this.#disk!.empty()
-    if (code === 0) return false
-    if (code !== 2 || !/is full|no space is left|disk/i.test(run.stderr)) this.#endedBadly(code, run)
+    const hasSaidSo = /is full|no space|free the disk/i.test(run.stderr)
+    if (code === 0) return hasSaidSo
+    if (code !== 2 || !hasSaidSo) this.#endedBadly(code, run)
     return true
   }
 

@@ -20,14 +20,14 @@ export async function killCommand(options: { kills: string; seed: string; sideBy
   const minutes = (performance.now() - start) / 60_000
   process.stdout.write(
     `\n${disturbances.map((kind) => `${kinds[kind]} ${report.disturbed[kind]}`).join(', ')}; ` +
-      `${minutes.toFixed(1)} min\n` +
+      `${minutes.toFixed(1)} min${abort.signal.aborted ? ', interrupted' : ''}\n` +
       `${report.compared} finished runs of ${report.results} results and ${report.rows} rows compared: ` +
       `${report.differing.length} differing digests, ${report.differingRows} differing or lost rows, ` +
       `${report.faults} faults in the caches, ${report.leftOvers.length} files left behind, ` +
       `${report.badEnds.length} bad ends\n`,
   )
   if (!report.canFillDisk) process.stdout.write('no disk was filled: mounting a small one needs to be root\n')
-  for (const text of [...report.leftOvers, ...report.badEnds].slice(0, 5)) process.stdout.write(`${text}\n`)
+  for (const text of new Set([...report.leftOvers, ...report.badEnds])) process.stdout.write(`${text}\n`)
   const bad =
     report.differing.length + report.differingRows + report.faults + report.leftOvers.length + report.badEnds.length
   if (bad > 0) process.exitCode = 1

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Engine } from '../../src/engine.ts'
 import { drawFeeds, drawWeights } from './draw-feeds.ts'
 import { expectAgreement } from './expect-agreement.ts'
-import { operatorGraphs, operators } from './operator-graphs.ts'
+import { longAttentionGraphs, operatorGraphs, operators } from './operator-graphs.ts'
 import { randomBert, smallFeeds, smallGraph } from './random-bert.ts'
 import { smallModels } from './small-models.ts'
 import { withProgram } from './with-program.ts'
@@ -11,7 +11,7 @@ import { withProgram } from './with-program.ts'
 /** An engine computes what the reference interpreter computes. */
 export function agreement(engine: () => Engine): void {
   describe('agrees with the reference interpreter', () => {
-    for (const { name, graph: operatorGraph, sizes, limits } of operatorGraphs) {
+    for (const { name, graph: operatorGraph, sizes, limits } of [...operatorGraphs, ...longAttentionGraphs]) {
       it(`on ${name}`, async () => {
         const names = Object.keys(operatorGraph.outputs)
         const weights = drawWeights(operatorGraph, 1)

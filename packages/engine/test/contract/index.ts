@@ -8,7 +8,7 @@ import { weightsAreInputs } from './weights-are-inputs.ts'
 
 export { drawFeeds, drawWeights } from './draw-feeds.ts'
 export { relativeDifference } from './expect-agreement.ts'
-export { type OperatorGraph, operatorGraphs } from './operator-graphs.ts'
+export { longAttentionGraphs, type OperatorGraph, operatorGraphs } from './operator-graphs.ts'
 export { smallFeeds, smallGraph } from './random-bert.ts'
 export { type SmallModel, smallModels } from './small-models.ts'
 
