@@ -70,6 +70,6 @@ it('says in one sentence what is wrong with the columns', async () => {
   const { code, stderr } = await runSmall(home, `wikitext=${path}`)
   expect(code).toBe(2)
   expect(stderr).toMatch(
-    /failed: .*sentences\.parquet has no column 'text' of type VARCHAR, but sentence \(VARCHAR\); rename or convert the column\n$/,
+    /failed: .*sentences\.parquet has no column 'text' of type VARCHAR, but sentence \(VARCHAR\); rename or convert the column\n {2}again, by itself: npx isthmus run quickstart .* --only key:[0-9a-f]+ --foreground\n$/,
   )
 })
