@@ -1,8 +1,6 @@
 import { expectedSeconds } from '@isthmus/dataflow'
-import { type ResultRows, recordRows } from '@isthmus/results'
 import type { RunStudiesOptions } from '@isthmus/study'
 import packageJson from '../package.json' with { type: 'json' }
-import { isthmusHome } from './home.ts'
 import { parseCount } from './option-values.ts'
 import { Progress } from './progress.ts'
 import { openSession, type SessionOptions } from './session.ts'
@@ -16,14 +14,6 @@ export interface RunOptions extends SessionOptions {
   readonly maxFailures?: string
   readonly limit?: string
   readonly json?: boolean
-}
-
-/** Rows while a run goes on: what cannot be recorded now waits, and the run's end says so. */
-const recorder = {
-  intervalSeconds: 10,
-  async record(rows: ResultRows) {
-    await recordRows(isthmusHome().directory, rows)
-  },
 }
 
 /** Compute with the processes of this machine, showing how far it is. */
@@ -43,7 +33,7 @@ export async function computeRun<Result>(
   const { onEvent } = progress
   const { version } = packageJson
   try {
-    return await compute({ cache, executor, signal, onEvent, recorder, version, tag, only, ...bounds })
+    return await compute({ cache, executor, signal, onEvent, version, tag, only, ...bounds })
   } finally {
     progress.stop()
   }

@@ -29,7 +29,7 @@ export async function runCommand(name: string, options: RunOptions): Promise<voi
   if (read.kind === 'family') return trainFamily(read, options, rerun)
   const { studies, ...collection } = read
   const { result, rows, forwardPasses } = await computeRun(options, (run) =>
-    runStudies(studies, { ...run, pull: modelPuller(process.stderr, run.signal) }),
+    runStudies(studies, { ...run, recorder, pull: modelPuller(process.stderr, run.signal) }),
   )
   const shown = await record(
     studies.map(({ study }) => study),
@@ -61,6 +61,14 @@ export async function runCommand(name: string, options: RunOptions): Promise<voi
     }
   }
   reportFailures(result, rerun)
+}
+
+/** Rows while a run goes on: what cannot be recorded now waits, and the run's end says so. */
+const recorder = {
+  intervalSeconds: 10,
+  async record(rows: ResultRows) {
+    await recordRows(isthmusHome().directory, rows)
+  },
 }
 
 /** Rows of a leaderboard that are shown when a run ends: a sweep may have thousands. */
