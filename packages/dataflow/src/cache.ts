@@ -4,12 +4,14 @@ import { dirname, join, resolve } from 'node:path'
 import { UserError } from '@isthmus/tensor'
 import { ActionLog, type ActionRecord } from './action-log.ts'
 import { BlobStore } from './blob-store.ts'
+import type { CacheTier } from './cache-tier.ts'
 import type { Digest } from './digest.ts'
 import { translateWriteError } from './errors.ts'
 import { Leases, type LeaseTiming } from './leases.ts'
 import { PartialWork } from './partial-work.ts'
 import { RunUses } from './run-uses.ts'
 import { removeAbandoned, temporaryPath } from './temporary-directory.ts'
+import { TierStore } from './tier-store.ts'
 
 /** How a cache is opened. */
 export interface CacheOptions extends LeaseTiming {
@@ -19,6 +21,10 @@ export interface CacheOptions extends LeaseTiming {
    *  used where it lies; results that are computed go here. Default none.
    */
   readonly others?: readonly string[]
+  /** Asked for what neither this cache nor the others hold. Blobs of it that are needed are copied into the folder
+   *  `fetched`; records are not, so that those of this cache are what its own runs have computed. Default none.
+   */
+  readonly tier?: CacheTier
 }
 
 const formatFile = 'format.json'
@@ -35,17 +41,20 @@ export class Cache {
   readonly leases: Leases
   readonly partial: PartialWork
   readonly uses: RunUses
-  /** Absolute. */
+  /** Where blobs may lie beside this cache's: other caches, and what was copied from the tier. Absolute. */
   readonly others: readonly string[]
   readonly #otherActions: readonly ActionLog[]
+  readonly #tier: TierStore | undefined
 
   /** Use `openCache`, which checks the directory. */
   constructor(directory: string, options: CacheOptions) {
     this.directory = directory
     this.readOnly = options.readOnly ?? false
-    this.others = (options.others ?? []).map((other) => resolve(other))
+    const others = (options.others ?? []).map((other) => resolve(other))
+    this.#tier = options.tier && new TierStore(options.tier, join(directory, 'fetched'))
+    this.others = this.#tier === undefined ? others : [...others, this.#tier.directory]
     this.blobs = new BlobStore(directory, this.others)
-    this.#otherActions = this.others.map((other) => new ActionLog(other))
+    this.#otherActions = others.map((other) => new ActionLog(other))
     this.actions = new ActionLog(directory)
     this.leases = new Leases(directory, options)
     this.partial = new PartialWork(directory)
@@ -71,12 +80,40 @@ export class Cache {
       const record = actions.of(key).find((candidate) => this.isComplete(candidate))
       if (record !== undefined) return record
     }
-    return undefined
+    return this.#tier?.get(key)
   }
 
-  /** Whether all blobs of a record are there. */
-  isComplete({ output }: ActionRecord): boolean {
-    return Object.values(output.blobs).every((blob) => this.blobs.has(blob))
+  /** Whether all blobs of a record are there, or the tier has them. */
+  isComplete(record: ActionRecord): boolean {
+    if (this.#tier?.get(record.key) === record) return true
+    return Object.values(record.output.blobs).every((blob) => this.blobs.has(blob))
+  }
+
+  /** Whether there is a tier to ask. */
+  get hasTier(): boolean {
+    return this.#tier !== undefined
+  }
+
+  /** Ask the tier for keys that `lookup` does not find; afterwards it finds those that the tier has. */
+  async ask(keys: readonly Digest[]): Promise<void> {
+    await this.#tier?.ask(keys)
+  }
+
+  /** Know a record that the tier has, with its blobs. */
+  adopt(record: ActionRecord): void {
+    this.#tier?.add(record)
+  }
+
+  /** Copy blobs here that only the tier has.
+   *
+   *  @throws {CorruptBlobError} for one that it does not give, or gives with another content.
+   *  @throws {CacheWriteError} when they cannot be written.
+   */
+  async bring(blobs: Iterable<Digest>): Promise<void> {
+    const tier = this.#tier
+    if (tier === undefined) return
+    const missing = [...new Set(blobs)].filter((blob) => !this.blobs.has(blob))
+    await Promise.all(missing.map((blob) => tier.copy(blob)))
   }
 
   /** Give back what this process holds. Records being appended must have been awaited. */
@@ -92,6 +129,7 @@ export class Cache {
  *      leases/<key>     who computes what at the moment
  *      sources/…        digests of files of the user, by path and time of change
  *      uses/…           what runs needed last: the roots of garbage collection
+ *      fetched/         blobs that were copied from the tier
  *      partial/<key>/   what operations that take long have done so far
  *      tmp/             what is being written
  *      quarantine/      blobs whose content was not that of their digest
@@ -103,10 +141,10 @@ export async function openCache(directory: string, options: CacheOptions = {}): 
   const cache = new Cache(resolve(directory), options)
   if (!cache.readOnly) prepareDirectory(cache.directory)
   await checkFormat(cache.directory, cache.readOnly)
-  for (const other of cache.others) await checkFormat(other, true)
+  for (const other of options.others ?? []) await checkFormat(resolve(other), true)
   cache.refresh()
   if (!cache.readOnly) {
-    removeAbandoned(join(cache.directory, 'tmp'))
+    for (const folder of ['tmp', 'fetched/tmp']) removeAbandoned(join(cache.directory, folder))
     cache.leases.removeStale()
     if (cache.actions.packCount > mergePacksAbove) await cache.actions.rewrite(() => true)
   }

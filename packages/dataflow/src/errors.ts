@@ -14,9 +14,9 @@ export class CorruptBlobError extends Error {
   readonly blob: Digest
   readonly found: 'corrupt' | 'missing'
 
-  constructor(blob: Digest, found: 'corrupt' | 'missing', path: string) {
+  constructor(blob: Digest, found: 'corrupt' | 'missing', path: string, options?: ErrorOptions) {
     const what = found === 'corrupt' ? 'has other content than its digest says' : 'is missing'
-    super(`The blob ${path} ${what}; run again to compute it anew.`)
+    super(`The blob ${path} ${what}; run again to compute it anew.`, options)
     this.blob = blob
     this.found = found
   }

@@ -2,13 +2,21 @@ export type { ActionRecord, DamagedPack } from './action-log.ts'
 export { type Artifact, artifactDigest, type InputArtifact, type LocatedArtifact, type SourceFile } from './artifact.ts'
 export { type Cache, type CacheOptions, openCache } from './cache.ts'
 export { type CacheStats, cacheStats, type OperationStats } from './cache-stats.ts'
+export type { CacheTier, WritableTier } from './cache-tier.ts'
 export { collectGarbage, type GarbageOptions, type GarbageReport } from './collect-garbage.ts'
 export { canonicalDigest, canonicalJson, type Digest, digest, type Json } from './digest.ts'
-export { CacheWriteError, CorruptBlobError, WorkerLostError } from './errors.ts'
+export {
+  CacheWriteError,
+  CorruptBlobError,
+  deserializeError,
+  type SerializedError,
+  serializeError,
+  WorkerLostError,
+} from './errors.ts'
 export { type CostEstimate, estimateCost, expectedSeconds } from './estimate-cost.ts'
 export { describeExplanation, type Explanation, explain, type KeyChange, type Reason } from './explain.ts'
 export { inProcessExecutor } from './in-process-executor.ts'
-export type { Executor, Job, JobHooks, JobResult } from './job.ts'
+export { cachedBlobs, type Executor, type Job, type JobHooks, type JobResult } from './job.ts'
 export type { LeaseHolder, LeaseTiming } from './leases.ts'
 export { type InputDigests, type Node, type NodeInput, nodeKey, type Source } from './node.ts'
 export {

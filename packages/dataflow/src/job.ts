@@ -3,7 +3,7 @@ import { UserError } from '@isthmus/tensor'
 import type { InputArtifact, LocatedArtifact } from './artifact.ts'
 import type { BlobStore } from './blob-store.ts'
 import { canonicalJson, type Digest, type Json } from './digest.ts'
-import { mapInputs } from './node.ts'
+import { flatInputs, mapInputs } from './node.ts'
 import type { AnyOperation, Cost, InputArtifacts, InputSpecs } from './operation.ts'
 import type { PartialWork } from './partial-work.ts'
 
@@ -37,6 +37,10 @@ export interface JobHooks {
 export interface Executor {
   /** How many jobs it runs at once; a run hands it no more. */
   readonly slots: number
+  /** Whether jobs run where the run's cache is not: their inputs are not brought into it, and their results, with their
+   *  records, are left where the cache's tier finds them. Default false: blobs are read from and published in the cache.
+   */
+  readonly isRemote?: boolean
   /** Run a job to its end.
    *
    *  @throws whatever the operation threw, a `UserError` as such; {WorkerLostError} when its process ended; the
@@ -45,6 +49,13 @@ export interface Executor {
   execute(job: Job, hooks: JobHooks): Promise<JobResult>
   /** End whatever it started. Jobs that still run are aborted. */
   close(): Promise<void>
+}
+
+/** The blobs of a job's inputs, but for those that are files of the user. */
+export function cachedBlobs(job: Job): Digest[] {
+  return flatInputs(job.inputs).flatMap(({ blobs, files = {} }) =>
+    Object.entries(blobs).flatMap(([name, blob]) => (files[name] === undefined ? [blob] : [])),
+  )
 }
 
 /** Operations by id.

@@ -6,7 +6,7 @@ import { artifactDigest, type InputArtifact, type LocatedArtifact } from './arti
 import type { Cache } from './cache.ts'
 import type { Digest } from './digest.ts'
 import { CacheWriteError, CorruptBlobError } from './errors.ts'
-import { type Executor, type Job, type JobResult, openArtifact } from './job.ts'
+import { cachedBlobs, type Executor, type Job, type JobResult, openArtifact } from './job.ts'
 import { flatInputs, mapInputs, type Node, type NodeInput, nodeKey } from './node.ts'
 import { countRuns, finishedArtifact, type NodeRun, nodeRuns } from './node-run.ts'
 import { countOperations, type GraphPlan, type PlannedNode, planGraph } from './plan-graph.ts'
@@ -35,6 +35,9 @@ export interface RunOptions {
  *  @throws {CacheWriteError} when the cache cannot be written.
  */
 export async function run(targets: readonly Node[], options: RunOptions): Promise<RunResult> {
+  if (options.executor.isRemote && !options.cache.hasTier) {
+    throw new Error('Results of a remote executor are found by the cache’s tier: open the cache with one.')
+  }
   return new GraphRun(planGraph(targets), options).execute()
 }
 
@@ -59,6 +62,9 @@ class GraphRun {
   readonly #nodes: ReadonlyMap<PlannedNode, NodeRun>
   #ready: NodeRun[]
   readonly #queued: Claim[] = []
+  /** What the cache's tier is to be asked for. */
+  #unasked: Claim[] = []
+  #asking = 0
   readonly #claims = new Map<Digest, Claim>()
   readonly #waiting = new Set<Claim>()
   readonly #abort = new AbortController()
@@ -117,6 +123,7 @@ class GraphRun {
     let turnStart = performance.now()
     while (this.#unfinished > 0 && !this.#stopped) {
       this.#resolveReady(turnStart + turnMilliseconds)
+      this.#askTier()
       while (this.#queued.length > 0 && this.#running < this.#options.executor.slots && this.#mayBegin()) {
         this.#start(this.#queued.shift()!)
       }
@@ -143,7 +150,7 @@ class GraphRun {
   /** Wait until a job has ended, records are durable, or another run has done something. */
   #change(): Promise<void> {
     if (this.#unfinished === 0 || this.#stopped) return Promise.resolve()
-    if (this.#running === 0 && this.#queued.length === 0) {
+    if (this.#running === 0 && this.#queued.length === 0 && this.#asking === 0) {
       this.#cache.actions.hurry()
       if (this.#appending === 0 && this.#waiting.size === 0) {
         throw new Error(`${this.#unfinished} nodes wait for something that nobody does.`)
@@ -156,7 +163,7 @@ class GraphRun {
 
   /** Let jobs and appends that are under way end. */
   async #settle(): Promise<void> {
-    while (this.#running > 0 || this.#appending > 0) {
+    while (this.#running > 0 || this.#appending > 0 || this.#asking > 0) {
       this.#cache.actions.hurry()
       await new Promise<void>((resolve) => {
         this.#wake = resolve
@@ -197,8 +204,35 @@ class GraphRun {
     } else {
       const fresh: Claim = { key, nodes: [state], record: undefined, isAnnounced: false }
       this.#claims.set(key, fresh)
-      this.#queued.push(fresh)
+      if (this.#cache.hasTier) this.#unasked.push(fresh)
+      else this.#queued.push(fresh)
     }
+  }
+
+  /** Ask the tier at once for all that came up since it was asked last; what it has is finished, the rest is queued. */
+  #askTier(): void {
+    const claims = this.#unasked
+    if (claims.length === 0) return
+    this.#unasked = []
+    this.#asking += 1
+    this.#cache
+      .ask(claims.map(({ key }) => key))
+      .then(() => {
+        for (const claim of claims) {
+          const record = this.#cache.lookup(claim.key)
+          if (record === undefined) {
+            this.#queued.push(claim)
+          } else {
+            this.#forget(claim)
+            this.#close(claim, record)
+          }
+        }
+      })
+      .catch((error) => this.#fail(error))
+      .finally(() => {
+        this.#asking -= 1
+        this.#wake()
+      })
   }
 
   /** Run a claim, unless another process does or did so. */
@@ -252,8 +286,10 @@ class GraphRun {
       progress: (done: number, total: number) => this.#guard(() => this.#emit({ type: 'progress', node, done, total })),
       signal: this.#abort.signal,
     }
+    const job = this.#job(claim.key, node)
     try {
-      const result = await this.#options.executor.execute(this.#job(claim.key, node), hooks)
+      if (!this.#options.executor.isRemote) await this.#cache.bring(cachedBlobs(job))
+      const result = await this.#options.executor.execute(job, hooks)
       this.#record(claim, result)
     } catch (error) {
       await this.#handleError(claim, error instanceof Error ? error : new Error(String(error)))
@@ -301,7 +337,7 @@ class GraphRun {
     claim.record = record
     for (const [i, state] of claim.nodes.entries()) this.#compute(state, record, i > 0)
     this.#appending += 1
-    const durable = earlier ? Promise.resolve() : this.#cache.actions.append(record)
+    const durable = earlier ? Promise.resolve() : this.#publish(record)
     durable
       .then(() => {
         this.#cache.partial.remove(claim.key)
@@ -316,6 +352,11 @@ class GraphRun {
         this.#appending -= 1
         this.#wake()
       })
+  }
+
+  async #publish(record: ActionRecord): Promise<void> {
+    if (this.#options.executor.isRemote) this.#cache.adopt(record)
+    else await this.#cache.actions.append(record)
   }
 
   async #handleError(claim: Claim, error: Error): Promise<void> {
@@ -481,6 +522,8 @@ class GraphRun {
     const artifact = openArtifact(finishedArtifact(this.#stateOf(node)), this.#cache.blobs)
     const path = async (blob: string) => {
       try {
+        const digest = artifact.blobs[blob]
+        if (digest !== undefined) await this.#cache.bring([digest])
         return await artifact.path(blob)
       } catch (error) {
         if (error instanceof CorruptBlobError && !this.#cache.readOnly) await this.#cache.blobs.quarantine(error.blob)

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { readdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { hostToken, isAlive } from './process-identity.ts'
 
@@ -22,7 +22,7 @@ export function temporaryPath(directory: string): string {
  */
 export function removeAbandoned(directory: string): number {
   let removed = 0
-  for (const name of readdirSync(directory)) {
+  for (const name of existsSync(directory) ? readdirSync(directory) : []) {
     const [host, pid] = name.replace(/^\./, '').split('-')
     const path = join(directory, name)
     const abandoned = host === hostToken ? !isAlive(Number(pid)) : ageMilliseconds(path) > foreignAgeMilliseconds
