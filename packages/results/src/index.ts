@@ -6,18 +6,23 @@ export { type OpenResultsOptions, openResults, type QueryParameter, type Results
 export { type PublishedRow, published, publishedRows } from './published.ts'
 export { type QueryProcessOptions, queryInProcess } from './query-process.ts'
 export { type QueryResult, querySandboxed, type SandboxLimits } from './query-sandboxed.ts'
-export type {
-  AlignmentRow,
-  ArtifactRow,
-  CorrelationRow,
-  CurvePointRow,
-  EstimateRow,
-  ModelRow,
-  ResultRows,
-  ScoreRow,
-  StudyRunRow,
-  TrainingRow,
+export {
+  type AlignmentRow,
+  type ArtifactRow,
+  type CorrelationRow,
+  type CurvePointRow,
+  concatenateRows,
+  type EstimateRow,
+  type FieldKind,
+  type ModelRow,
+  type ResultRows,
+  type ScoreRow,
+  type StudyRunRow,
+  type TableOfRows,
+  type TrainingRow,
+  tablesOfRows,
 } from './rows.ts'
+export { decodeRows, encodeRows } from './rows-json.ts'
 export { schemaVersion } from './schema.ts'
 export { serveQueries } from './serve-queries.ts'
 export { ingestSpool, type RecordRowsOptions, recordRows, resultsPath, type SpoolReport } from './spool.ts'

@@ -13,7 +13,8 @@ interface FieldValue {
   symmetry: 'kept' | 'broken'
 }
 
-type FieldKind = keyof FieldValue | `${keyof FieldValue}?`
+/** How a field is declared. */
+export type FieldKind = keyof FieldValue | `${keyof FieldValue}?`
 
 type ValueOf<Kind> = Kind extends keyof FieldValue
   ? FieldValue[Kind]

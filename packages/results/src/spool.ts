@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import { UserError } from '@isthmus/tensor'
 import { openResults, type Results } from './open-results.ts'
 import { checkRows, concatenateRows, type ResultRows, tablesOfRows } from './rows.ts'
-import { schemaVersion } from './schema.ts'
+import { decodeRows, encodeRows } from './rows-json.ts'
 
 /** What became of rows given to `recordRows` or waiting in the spool. */
 export interface SpoolReport {
@@ -77,7 +77,7 @@ async function ingestWithSpool(results: Results, directory: string, rows: Result
   const notices: string[] = []
   for (const file of await spooledFiles(directory)) {
     try {
-      bundles.push(decodeRows(file, await readFile(file, 'utf8')))
+      bundles.push(decodeSpooled(file, await readFile(file, 'utf8')))
       accepted.push(file)
     } catch (error) {
       await rename(file, `${file}.rejected`)
@@ -144,28 +144,9 @@ async function writeDurably(path: string, content: string): Promise<void> {
   }
 }
 
-/** JSON has no NaN and no infinities, which losses may be: they are written as text. */
-function encodeRows(rows: ResultRows): string {
-  const nonFiniteAsText = (_: string, value: unknown) =>
-    typeof value === 'number' && !Number.isFinite(value) ? String(value) : value
-  return JSON.stringify({ schemaVersion, rows }, nonFiniteAsText)
-}
-
-function decodeRows(file: string, content: string): ResultRows {
+function decodeSpooled(file: string, content: string): ResultRows {
   if (basename(file) !== `${sha256(content)}.json`) throw new Error('its content does not match the digest in its name')
-  const decoded = JSON.parse(content) as { schemaVersion: number; rows: Record<string, Record<string, unknown>[]> }
-  if (decoded.schemaVersion !== schemaVersion) {
-    throw new Error(`it has schema version ${decoded.schemaVersion}, expected ${schemaVersion}`)
-  }
-  for (const { list, fields } of tablesOfRows) {
-    const numbers = Object.keys(fields).filter((field) => fields[field]?.startsWith('number'))
-    for (const row of decoded.rows[list] ?? []) {
-      for (const field of numbers) if (typeof row[field] === 'string') row[field] = Number(row[field])
-    }
-  }
-  const rows = decoded.rows as ResultRows
-  checkRows(rows)
-  return rows
+  return decodeRows(JSON.parse(content))
 }
 
 function sha256(content: string): string {
