@@ -29,7 +29,7 @@ export interface CacheStats {
 export async function cacheStats(cache: Cache): Promise<CacheStats> {
   cache.actions.refresh()
   const sizes = new Map<Digest, number>()
-  for await (const { digest, bytes } of listBlobs(cache)) sizes.set(digest, bytes)
+  for await (const { digest, bytes } of listBlobs(cache.directory)) sizes.set(digest, bytes)
   const operations = new Map<string, { records: number; seconds: number; blobs: Set<Digest> }>()
   const named = new Set<Digest>()
   for (const { operation, seconds, output } of cache.actions.records()) {

@@ -11,7 +11,7 @@ import { Leases, type LeaseTiming } from './leases.ts'
 import { PartialWork } from './partial-work.ts'
 import { RunUses } from './run-uses.ts'
 import { removeAbandoned, temporaryPath } from './temporary-directory.ts'
-import { TierStore } from './tier-store.ts'
+import { fetchedDirectory, TierStore } from './tier-store.ts'
 
 /** How a cache is opened. */
 export interface CacheOptions extends LeaseTiming {
@@ -51,7 +51,7 @@ export class Cache {
     this.directory = directory
     this.readOnly = options.readOnly ?? false
     const others = (options.others ?? []).map((other) => resolve(other))
-    this.#tier = options.tier && new TierStore(options.tier, join(directory, 'fetched'))
+    this.#tier = options.tier && new TierStore(options.tier, fetchedDirectory(directory))
     this.others = this.#tier === undefined ? others : [...others, this.#tier.directory]
     this.blobs = new BlobStore(directory, this.others)
     this.#otherActions = others.map((other) => new ActionLog(other))
@@ -144,7 +144,7 @@ export async function openCache(directory: string, options: CacheOptions = {}): 
   for (const other of options.others ?? []) await checkFormat(resolve(other), true)
   cache.refresh()
   if (!cache.readOnly) {
-    for (const folder of ['tmp', 'fetched/tmp']) removeAbandoned(join(cache.directory, folder))
+    for (const folder of [cache.directory, fetchedDirectory(cache.directory)]) removeAbandoned(join(folder, 'tmp'))
     cache.leases.removeStale()
     if (cache.actions.packCount > mergePacksAbove) await cache.actions.rewrite(() => true)
   }

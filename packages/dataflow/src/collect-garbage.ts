@@ -7,8 +7,9 @@ import type { Digest } from './digest.ts'
 import { translateWriteError } from './errors.ts'
 import { listBlobs, type StoredBlob } from './list-blobs.ts'
 import type { RunUse } from './run-uses.ts'
+import { fetchedDirectory } from './tier-store.ts'
 
-/** What is garbage. With none of the rules, blobs that no record names. Of what runs used, what has a tag always stays. */
+/** What is garbage. With none of the rules, blobs that no record names, and copies of blobs that the tier has. Of what runs used, what has a tag always stays. */
 export interface GarbageOptions {
   /** Only what the last run of these used stays, e.g. names of studies. */
   readonly names?: readonly string[]
@@ -49,11 +50,12 @@ export async function collectGarbage(cache: Cache, options: GarbageOptions = {})
   const records = [...cache.actions.records()]
   const usage = new Usage(cache.uses.list(), spared)
   const blobs: StoredBlob[] = []
-  for await (const blob of listBlobs(cache)) blobs.push(blob)
+  for await (const blob of listBlobs(cache.directory)) blobs.push(blob)
   const kept = withinSize(blobs, records.filter(rule(usage, options)), usage, options.maximumBytes)
   const goes = new Set(records)
   for (const record of kept) goes.delete(record)
   const { garbage, used } = divideBlobs(blobs, kept, spared)
+  for await (const copy of listBlobs(fetchedDirectory(cache.directory))) if (copy.modified <= spared) garbage.push(copy)
   const abandoned = await cache.partial.abandoned()
   if (!dryRun) {
     for (const key of abandoned) cache.partial.remove(key)

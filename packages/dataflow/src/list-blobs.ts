@@ -1,6 +1,5 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Cache } from './cache.ts'
 import type { Digest } from './digest.ts'
 
 /** A blob as it lies in a cache. */
@@ -12,9 +11,9 @@ export interface StoredBlob {
   readonly modified: number
 }
 
-/** All blobs of a cache, in the order of their digests. Blobs that vanish meanwhile are left out. */
-export async function* listBlobs(cache: Cache): AsyncIterable<StoredBlob> {
-  const root = join(cache.directory, 'blobs')
+/** All blobs in the directory of a cache, in the order of their digests. Blobs that vanish meanwhile are left out. */
+export async function* listBlobs(directory: string): AsyncIterable<StoredBlob> {
+  const root = join(directory, 'blobs')
   for (const folder of await sortedNames(root)) {
     for (const name of await sortedNames(join(root, folder))) {
       const path = join(root, folder, name)

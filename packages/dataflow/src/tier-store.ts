@@ -7,6 +7,11 @@ import type { Digest } from './digest.ts'
 import { digestFile } from './digest-file.ts'
 import { CacheWriteError, CorruptBlobError, translateWriteError } from './errors.ts'
 
+/** Where a cache keeps copies of blobs of its tier. */
+export function fetchedDirectory(cacheDirectory: string): string {
+  return join(cacheDirectory, 'fetched')
+}
+
 /** What is known of a tier, and the blobs that were copied from it: a folder like that of a cache, without records. */
 export class TierStore {
   readonly directory: string

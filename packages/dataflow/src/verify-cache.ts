@@ -81,7 +81,7 @@ async function checkBlobs(cache: Cache, users: ReadonlyMap<Digest, BlobFault['re
   const present = new Set<Digest>()
   const corrupt: BlobFault[] = []
   let bytes = 0
-  for await (const blob of listBlobs(cache)) {
+  for await (const blob of listBlobs(cache.directory)) {
     present.add(blob.digest)
     bytes += blob.bytes
     const found = await digestFile(blob.path).catch(() => undefined)

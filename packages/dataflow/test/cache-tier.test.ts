@@ -3,7 +3,14 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Executor, inProcessExecutor, processPoolExecutor, run, verifyCache } from '../src/index.ts'
+import {
+  collectGarbage,
+  type Executor,
+  inProcessExecutor,
+  processPoolExecutor,
+  run,
+  verifyCache,
+} from '../src/index.ts'
 import { DirectoryTier } from './directory-tier.ts'
 import { concatenate, dummyOperations, measure, writeText } from './dummy-operations.ts'
 import { ofType, runDummies, temporaryCache, temporaryDirectory } from './temporary-cache.ts'
@@ -83,6 +90,22 @@ describe('a cache with a tier', () => {
     const { result } = await runDummies(cache, users)
     expect(result.counts).toMatchObject({ ran: 3, failed: 0 })
     expect(tier.fetched).toEqual([blob])
+  })
+
+  it('loses with garbage only the copies of blobs, which are made anew where they are needed', async () => {
+    const { tier, blob } = await team()
+    const directory = temporaryDirectory()
+    const cache = await temporaryCache(directory, { tier })
+    await runDummies(cache, [measured])
+    const young = await collectGarbage(cache)
+    expect(young).toMatchObject({ records: 0, blobs: 0 })
+    const old = await collectGarbage(cache, { graceMinutes: -1 })
+    expect(old).toMatchObject({ records: 0, blobs: 1 })
+    const again = await temporaryCache(directory, { tier })
+    const { result } = await runDummies(again, [measure.node({ of: joined }, {}), joined])
+    expect(result.counts).toMatchObject({ cached: 4, ran: 0 })
+    expect(await readFile(await result.artifact(joined).path('text'), 'utf8')).toBe('left-right')
+    expect(tier.fetched).toEqual([blob, blob])
   })
 
   it('ends when the tier throws, which is a bug of the tier', async () => {
