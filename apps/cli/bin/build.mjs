@@ -20,7 +20,10 @@ export async function builtProgram() {
 function sourceDigest() {
   const hash = createHash('sha256')
   const files = [join(application, 'bin', 'build.mjs'), join(workspace, 'package-lock.json')]
-  const folders = [join(application, 'src'), ...readdirSync(join(workspace, 'packages')).map(packageSources)]
+  const folders = [
+    ...['cli', 'server'].map((name) => join(workspace, 'apps', name, 'src')),
+    ...readdirSync(join(workspace, 'packages')).map(packageSources),
+  ]
   for (const folder of folders) {
     if (!existsSync(folder)) continue
     for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
@@ -56,7 +59,16 @@ async function build(folder) {
     format: 'esm',
     target: 'node20',
     sourcemap: 'linked',
-    external: ['onnxruntime-node', '@tensorflow/*', '@duckdb/node-api', 'esbuild'],
+    external: [
+      'onnxruntime-node',
+      '@tensorflow/*',
+      '@duckdb/node-api',
+      'esbuild',
+      'bullmq',
+      'ioredis',
+      'pino',
+      '@aws-sdk/*',
+    ],
     banner: {
       js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
     },

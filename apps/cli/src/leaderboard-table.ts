@@ -66,7 +66,7 @@ function useLine({ study, precision, confidence, curves, widest, tokens, tokens_
   const count = (value: number) => value.toLocaleString('en')
   return (
     `${study}: ${curves} barriers to a precision of ${precision} (the widest ${confidence * 100} % interval is ` +
-    `${widest.toFixed(4)}), on ${((100 * tokens) / tokens_in_all).toFixed(1)} % of the tokens: ${count(tokens)} of ` +
+    `${widest < 0.0001 ? 'under 0.0001' : widest.toFixed(4)}), on ${((100 * tokens) / tokens_in_all).toFixed(1)} % of the tokens: ${count(tokens)} of ` +
     `${count(tokens_in_all)}, summed over λ. isthmus sql 'from barrier_estimate' has each interval.\n`
   )
 }

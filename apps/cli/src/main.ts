@@ -32,8 +32,17 @@ program
   )
   .option('--jobs <number>', 'how many processes compute at once (default: the number of cores)')
   .option('--memory <size>', 'how much memory they may take together by estimate, 8GB (default: three quarters)')
+  .option(
+    '--executor <name>',
+    'where to compute: local, or bullmq, on the machines that take jobs from a queue',
+    'local',
+  )
+  .option('--queue <url>', 'the queue of bullmq, redis://host:6379 (default: ISTHMUS_QUEUE)')
+  .option('--priority <number>', 'of the jobs in the queue: lower ones go first')
   .option('--foreground', 'compute in this process, one step after the other, for a debugger')
   .option('--cache-from <folder>', 'read this cache too, a team’s, and leave it as it is; may be repeated', collect, [])
+  .option('--remote <url>', 'take what a team’s server has, and give it what is computed (default: ISTHMUS_REMOTE)')
+  .option('--trust <names>', 'take only what these have given the server: names of tokens, or own')
   .option('--tag <name>', 'keep what is used in the cache until `cache untag` lets it go')
   .option('--json', 'print one JSON document; progress goes to stderr')
   .action(async (study, options) => (await import('./commands/run.ts')).runCommand(study, options))
@@ -45,6 +54,8 @@ program
   .option('--set <setting=value>', 'change a setting, as for run', collect, [])
   .option('--only <pattern>', 'only these steps and what they need, as for run', collect, [])
   .option('--cache-from <folder>', 'read this cache too, as for run', collect, [])
+  .option('--remote <url>', 'count what a team’s server has, too (default: ISTHMUS_REMOTE)')
+  .option('--trust <names>', 'only what these have given it, as for run')
   .option('--explain', 'say for every step whether it would run, and which field of its key is new')
   .option('--json', 'print one JSON document')
   .action(async (study, options) => (await import('./commands/plan.ts')).planCommand(study, options))
@@ -176,6 +187,72 @@ cache
   .description('let what a tag keeps go with the next gc')
   .argument('<tag>', 'as in run --tag')
   .action(async (tag) => (await import('./commands/cache.ts')).untagCommand(tag))
+
+program
+  .command('serve')
+  .description('serve the results, a shared cache and a page of them to a team, until told to stop')
+  .option('--host <address>', 'of the interface; other than this machine’s own only once there is a token', '127.0.0.1')
+  .option('--port <number>', 'of its address', '7007')
+  .option('--blobs <bucket>', 'keep blobs in a bucket of S3, s3://BUCKET/PREFIX, instead of the home folder’s cache')
+  .option('--log-level <level>', 'debug has every request, info refusals, warn and error less', 'info')
+  .action(async (options) => (await import('./commands/serve.ts')).serveCommand(options))
+
+const token = program.command('token').description('who may use the server of this home folder')
+token
+  .command('create')
+  .description('make a token, and print it: ISTHMUS_TOKEN on other machines')
+  .argument('<name>', 'whose it is')
+  .option('--role <role>', 'read, write or admin', 'write')
+  .action(async (name, options) => (await import('./commands/token.ts')).createCommand(name, options))
+token
+  .command('list')
+  .description('all tokens, by their names')
+  .option('--json', 'print one JSON document')
+  .action(async (options) => (await import('./commands/token.ts')).listCommand(options))
+token
+  .command('revoke')
+  .description('make a token worth nothing, at once')
+  .argument('<name>', 'whose it is')
+  .action(async (name) => (await import('./commands/token.ts')).revokeCommand(name))
+
+program
+  .command('worker')
+  .description('compute on this machine what runs with --executor bullmq put into a queue, until told to stop')
+  .option('--queue <url>', 'redis://host:6379 (default: ISTHMUS_QUEUE)')
+  .option('--remote <url>', 'the server where results go (default: ISTHMUS_REMOTE)')
+  .option('--jobs <number>', 'how many processes compute at once (default: the number of cores)')
+  .option('--memory <size>', 'how much memory they may take together by estimate, 8GB (default: three quarters)')
+  .option('--classes <names>', 'which jobs: cpu, large-memory, separated by commas (default: all)')
+  .action(async (options) => (await import('./commands/worker.ts')).workerCommand(options))
+
+const queue = program.command('queue').description('look after a queue')
+queue
+  .command('status')
+  .description('how many jobs wait and run, and how many workers there are')
+  .option('--queue <url>', 'redis://host:6379 (default: ISTHMUS_QUEUE)')
+  .option('--json', 'print one JSON document')
+  .action(async (options) => (await import('./commands/queue.ts')).statusCommand(options))
+queue
+  .command('drain')
+  .description('remove the jobs that wait')
+  .option('--queue <url>', 'redis://host:6379 (default: ISTHMUS_QUEUE)')
+  .option('--classes <names>', 'only of these classes')
+  .action(async (options) => (await import('./commands/queue.ts')).drainCommand(options))
+
+program
+  .command('export')
+  .description('write results for other tools: a folder of MLflow’s file store, or every table as Parquet or CSV')
+  .requiredOption('--format <format>', 'mlflow, parquet or csv')
+  .requiredOption('--out <folder>', 'where it goes; an earlier export there is replaced')
+  .option('--study <study>', 'only this study')
+  .action(async (options) => (await import('./commands/export.ts')).exportCommand(options))
+
+program
+  .command('sync')
+  .description('send a team’s server what runs could not give it while it was away')
+  .option('--remote <url>', 'its address (default: ISTHMUS_REMOTE)')
+  .option('--json', 'print one JSON document')
+  .action(async (options) => (await import('./commands/sync.ts')).syncCommand(options))
 
 program
   .command('doctor')

@@ -11,6 +11,17 @@ export function parseCount(option: string, given: string): number {
   throw new UserError(`${option} ${given}: expected a whole number of at least 1`)
 }
 
+/** Read a port from the command line; 0 is one that is free.
+ *
+ *  @param option By which it was given: `--port`.
+ *  @throws {UserError} when it is none.
+ */
+export function parsePort(option: string, given: string): number {
+  const port = Number(given)
+  if (/^\d+$/.test(given) && port < 65_536) return port
+  throw new UserError(`${option} ${given}: expected a port, from 0 to 65535`)
+}
+
 const units: Readonly<Record<string, number>> = { '': 1, B: 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 }
 
 /** Read a size from the command line, `500MB` or `20GB`, in bytes.

@@ -26,6 +26,7 @@ export class Progress {
   #total = 0
   #finished = 0
   #cached = 0
+  #failed = 0
   #lastShown = clock()
 
   /** @param timing Default: one step at once, and nothing is known of what steps take. */
@@ -70,6 +71,7 @@ export class Progress {
         this.#end(event.node, event.cached ? null : event.seconds)
         break
       case 'failed':
+        this.#failed++
         this.#end(event.node, null)
         break
       case 'skipped':
@@ -79,6 +81,14 @@ export class Progress {
         this.#say(event)
     }
     this.#show()
+  }
+
+  /** How far the run is. */
+  get state() {
+    const ran = this.#finished - this.#cached - this.#failed
+    const running = [...this.#running.values()].map(({ label }) => label.slice(0, 500)).slice(0, 100)
+    const secondsLeft = this.#timeLeft.seconds(clock())
+    return { total: this.#total, ran, cached: this.#cached, failed: this.#failed, secondsLeft, running }
   }
 
   /** Take the bar away. */

@@ -9,13 +9,14 @@ import { shellQuote } from './shell-quote.ts'
  */
 export function rerunCommand(
   name: string,
-  { set, cacheFrom = [] }: Pick<RunOptions, 'set' | 'cacheFrom'>,
+  { set, cacheFrom = [], remote }: Pick<RunOptions, 'set' | 'cacheFrom' | 'remote'>,
   node: Node,
 ): string {
   const words = [
     ...['npx', 'isthmus', 'run', name],
     ...set.flatMap((setting) => ['--set', setting]),
     ...cacheFrom.flatMap((folder) => ['--cache-from', folder]),
+    ...(remote === undefined ? [] : ['--remote', remote]),
     ...['--only', nodePattern(node), '--foreground'],
   ]
   return words.map(shellQuote).join(' ')

@@ -1,12 +1,8 @@
 import { existsSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
-import { delimiter, dirname, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { type Cache, type Executor, inProcessExecutor, openCache, processPoolExecutor } from '@isthmus/dataflow'
-import { studyOperations } from '@isthmus/study'
-import { UserError } from '@isthmus/tensor'
+import { delimiter, join } from 'node:path'
+import { type Cache, type CacheTier, type Executor, openCache, type WritableTier } from '@isthmus/dataflow'
+import { chooseExecutor, type ExecutorOptions } from './choose-executor.ts'
 import { isthmusHome } from './home.ts'
-import { parseBytes, parseCount } from './option-values.ts'
 
 /** What a command that computes works with. */
 export interface Session extends AsyncDisposable {
@@ -16,29 +12,32 @@ export interface Session extends AsyncDisposable {
   readonly signal: AbortSignal
 }
 
-/** What the command line says of how to compute. */
-export interface SessionOptions {
-  /** How many processes compute at once. */
-  readonly jobs?: string
-  /** How much memory they may be expected to take together, `8GB`. */
-  readonly memory?: string
-  /** Compute in this process, one step after the other, where a debugger sees them. */
-  readonly foreground?: boolean
+/** What the command line says of how to compute, and with what. */
+export interface SessionOptions extends ExecutorOptions {
   /** Directories of caches that are read beside one's own. Default: those of `ISTHMUS_CACHE_FROM`, as in a PATH. */
   readonly cacheFrom?: readonly string[]
 }
 
+/** What of a team a session needs: its tier for the cache, and where machines elsewhere leave their results. */
+export interface SessionTeam {
+  readonly tier: CacheTier
+  readonly server: WritableTier
+}
+
 /** Open the cache and a pool of worker processes, and take Ctrl-C.
  *
- *  @throws {UserError} when a directory holds no cache, `jobs` or `memory` cannot be read, or is given beside `foreground`.
+ *  @throws {UserError} when a directory holds no cache, or as `chooseExecutor` does.
  */
-export async function openSession(options: SessionOptions = {}): Promise<Session> {
-  const openExecutor = executorOf(options)
+export async function openSession(options: SessionOptions = {}, team?: SessionTeam): Promise<Session> {
+  const openExecutor = chooseExecutor(options, team?.server)
   const { cacheFrom = [] } = options
   const others =
     cacheFrom.length > 0 ? cacheFrom : (process.env.ISTHMUS_CACHE_FROM ?? '').split(delimiter).filter(Boolean)
-  const cache = await openCache(isthmusHome().cache, { others: others.map(cacheDirectory) })
-  const executor = openExecutor(cache)
+  const cache = await openCache(isthmusHome().cache, {
+    others: others.map(cacheDirectory),
+    ...(team === undefined ? {} : { tier: team.tier }),
+  })
+  const executor = await openExecutor(cache)
   const abort = new AbortController()
   const interrupt = () => abort.abort(new Error('interrupted'))
   process.once('SIGINT', interrupt)
@@ -54,27 +53,6 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
       cache.close()
     },
   }
-}
-
-function executorOf({ jobs, memory, foreground = false }: SessionOptions): (cache: Cache) => Executor {
-  if (foreground) {
-    if (jobs === undefined && memory === undefined)
-      return (cache) => inProcessExecutor(studyOperations, cache, { slots: 1 })
-    const other = jobs === undefined ? '--memory' : '--jobs'
-    throw new UserError(
-      `${other} is of a pool of processes, and --foreground computes in this one: leave out one of them`,
-    )
-  }
-  const size = jobs === undefined ? availableParallelism() : parseCount('--jobs', jobs)
-  const limits = memory === undefined ? {} : { memoryBytes: parseBytes('--memory', memory) }
-  return (cache) =>
-    processPoolExecutor({
-      workerModule: resolve(dirname(fileURLToPath(import.meta.url)), 'worker.mjs'),
-      size,
-      ...limits,
-      cacheDirectory: cache.directory,
-      otherCaches: cache.others,
-    })
 }
 
 /** A cache is given by its own directory, or by the home that it is in. */

@@ -6,6 +6,7 @@ import { formatRows } from './format-rows.ts'
 import { isthmusHome } from './home.ts'
 import { reportFailures, stepsSummary } from './run-summary.ts'
 import { assertFolderIsOurs, saveFamily } from './save-family.ts'
+import { joinTeam } from './team.ts'
 
 /** `isthmus run` of a family: train its models, record their curves, write their folders, show what they came to. */
 export async function trainFamily(
@@ -16,12 +17,15 @@ export async function trainFamily(
   const start = performance.now()
   const folder = placed.resolvePath(placed.family.settings.folder)
   for (const seed of placed.family.settings.seeds) await assertFolderIsOurs(folder, seed)
-  const run = await computeRun(options, (computing) => runFamily(placed, computing))
+  const team = await joinTeam(options)
+  const run = await computeRun(placed.family.name, options, team, (computing) => runFamily(placed, computing))
   const { result } = run
   // In this order, so that rows are of models whose folders are there.
   const saved = await saveFamily(folder, run)
   const { notices } = await recordRows(isthmusHome().directory, run.rows)
   for (const notice of notices) process.stderr.write(`${notice}\n`)
+  team?.addRows(run.rows)
+  await team?.finish(result)
   process.stderr.write(`${stepsSummary(result, (performance.now() - start) / 1000)}\n`)
   const models = saved.map(({ folder, training }) => {
     const { seed, steps, tokens, trainingLoss, validationLoss, seconds } = training

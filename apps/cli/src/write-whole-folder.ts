@@ -4,27 +4,33 @@ import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { UserError } from '@isthmus/tensor'
 
-/** Names the files of a folder that this module wrote, so that it replaces no other. */
-const marker = '.isthmus-report'
-
-/** Write a folder of files whole or not at all, in place of one that this function wrote before.
+/** Write a folder whole or not at all, in place of one that this function wrote before.
  *
- *  @param files Contents by name, no name in a subfolder.
- *  @throws {UserError} when the folder holds something else, or cannot be written.
+ *  @param path As the user gave it.
+ *  @param kind What the folder holds, `report`: a file named for it marks the folder, so that no other is replaced.
+ *  @param write Writes the files, into a folder that is renamed to `path` afterwards.
+ *  @throws {UserError} when the folder holds something else, or cannot be written; and what `write` throws of such.
  */
-export async function writeWholeFolder(path: string, files: ReadonlyMap<string, string>): Promise<void> {
+export async function writeWholeFolder(
+  path: string,
+  kind: string,
+  write: (folder: string) => Promise<void>,
+): Promise<void> {
   const folder = resolve(path)
-  await assertReplaceable(folder, path)
+  const marker = `.isthmus-${kind}`
+  await assertReplaceable(folder, path, kind, marker)
   const beside = (suffix: string) => join(dirname(folder), `.${basename(folder)}.${randomUUID()}.${suffix}`)
   const [temporary, previous] = [beside('tmp'), beside('old')]
   try {
     await mkdir(temporary, { recursive: true })
-    for (const [name, content] of [...files, [marker, ''] as const]) await writeFile(join(temporary, name), content)
+    await write(temporary)
+    await writeFile(join(temporary, marker), '')
     if (existsSync(folder)) await rename(folder, previous)
     await rename(temporary, folder)
   } catch (cause) {
     await rm(temporary, { recursive: true, force: true })
     if (existsSync(previous) && !existsSync(folder)) await rename(previous, folder)
+    if (cause instanceof UserError) throw cause
     throw new UserError(`${path} cannot be written (${(cause as Error).message}): choose another place with --out`, {
       cause,
     })
@@ -32,11 +38,13 @@ export async function writeWholeFolder(path: string, files: ReadonlyMap<string, 
   await rm(previous, { recursive: true, force: true })
 }
 
-async function assertReplaceable(folder: string, path: string): Promise<void> {
+async function assertReplaceable(folder: string, path: string, kind: string, marker: string): Promise<void> {
   if (!existsSync(folder)) return
   const names = await readdir(folder).catch(() => null)
   if (names === null) throw new UserError(`--out ${path} is a file: give a folder`)
   if (names.length > 0 && !names.includes(marker)) {
-    throw new UserError(`--out ${path} holds files that are no report: give a new folder, or one that holds a report`)
+    throw new UserError(
+      `--out ${path} holds files that are no ${kind}: give a new folder, or one that holds such a ${kind}`,
+    )
   }
 }

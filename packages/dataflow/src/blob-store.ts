@@ -50,11 +50,12 @@ export class BlobStore {
 
   /** Publish a written file as a blob, durably. The temporary file is gone afterwards.
    *
+   *  @param known Its digest, where the caller has taken it already.
    *  @throws {CacheWriteError} when the disk is full or may not be written.
    */
-  async publish(temporary: string): Promise<Digest> {
+  async publish(temporary: string, known?: Digest): Promise<Digest> {
     try {
-      const blob = await digestFile(temporary)
+      const blob = known ?? (await digestFile(temporary))
       const destination = blobPath(this.#directory, blob)
       await this.#makeFolder(dirname(destination))
       await chmod(temporary, 0o444)

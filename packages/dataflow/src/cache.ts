@@ -104,6 +104,11 @@ export class Cache {
     this.#tier?.add(record)
   }
 
+  /** Compute anew what the tier says to have: it lacks that blob of it. */
+  disbelieve(blob: Digest): void {
+    this.#tier?.disbelieve(blob)
+  }
+
   /** Copy blobs here that only the tier has.
    *
    *  @throws {CorruptBlobError} for one that it does not give, or gives with another content.

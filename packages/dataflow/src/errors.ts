@@ -32,25 +32,40 @@ export interface SerializedError {
   readonly name: string
   readonly message: string
   readonly stack?: string
-  readonly kind: 'error' | 'user' | 'cache-write' | 'corrupt-blob'
+  readonly kind: 'error' | 'user' | 'cache-write' | 'corrupt-blob' | 'worker-lost'
   readonly blob?: { readonly digest: Digest; readonly found: 'corrupt' | 'missing' }
+  readonly cause?: SerializedError
 }
 
-/** Turn anything thrown into data that keeps its name, message, stack, and whether the user can mend it. */
-export function serializeError(thrown: unknown): SerializedError {
+/** Causes of causes that are kept: what an operation throws may have itself as its cause. */
+const maximumCauses = 8
+
+/** Turn anything thrown into data that keeps its name, message, stack, cause, and whether the user can mend it. */
+export function serializeError(thrown: unknown, causes = maximumCauses): SerializedError {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown))
-  const base = { name: error.name, message: error.message, ...(error.stack && { stack: error.stack }) }
+  const base = {
+    name: error.name,
+    message: error.message,
+    ...(error.stack && { stack: error.stack }),
+    ...(error.cause !== undefined && causes > 0 && { cause: serializeError(error.cause, causes - 1) }),
+  }
   if (error instanceof CorruptBlobError) {
     return { ...base, kind: 'corrupt-blob', blob: { digest: error.blob, found: error.found } }
   }
   if (error instanceof CacheWriteError) return { ...base, kind: 'cache-write' }
+  if (error instanceof WorkerLostError) return { ...base, kind: 'worker-lost' }
   return { ...base, kind: error instanceof UserError ? 'user' : 'error' }
 }
 
 /** Make an error again from data: a `UserError` stays one, under the name of its subclass. */
 export function deserializeError(data: SerializedError): Error {
   const error = revive(data)
-  const properties = { name: data.name, message: data.message, ...(data.stack && { stack: data.stack }) }
+  const properties = {
+    name: data.name,
+    message: data.message,
+    ...(data.stack && { stack: data.stack }),
+    ...(data.cause && { cause: deserializeError(data.cause) }),
+  }
   for (const [name, value] of Object.entries(properties)) {
     Object.defineProperty(error, name, { value, configurable: true, writable: true, enumerable: false })
   }
@@ -60,6 +75,7 @@ export function deserializeError(data: SerializedError): Error {
 function revive(data: SerializedError): Error {
   if (data.blob) return new CorruptBlobError(data.blob.digest, data.blob.found, data.blob.digest)
   if (data.kind === 'cache-write') return new CacheWriteError(data.message)
+  if (data.kind === 'worker-lost') return new WorkerLostError(data.message)
   return data.kind === 'user' ? new UserError(data.message) : new Error(data.message)
 }
 

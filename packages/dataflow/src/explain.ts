@@ -2,7 +2,7 @@ import type { ActionRecord } from './action-log.ts'
 import type { Cache } from './cache.ts'
 import { canonicalJson, type Digest, type Json } from './digest.ts'
 import { flatInputs, type InputDigests, mapInputs, type Node, type NodeInput, nodeKey } from './node.ts'
-import { planGraph } from './plan-graph.ts'
+import { type PlannedNode, planGraph } from './plan-graph.ts'
 
 /** A field of a key that differs from that of an earlier record: `version`, `params.…`, `inputs.…`. */
 export interface KeyChange {
@@ -40,7 +40,7 @@ const comparedRecords = 500
 
 /** Say for each node that targets need whether a run would compute it, and which field of its key is new.
  *
- *  Runs and writes nothing.
+ *  Runs and writes nothing. Asks the cache's tier, a level of the graph at a time.
  *  @returns Each node once, inputs first.
  */
 export async function explain(
@@ -48,10 +48,24 @@ export async function explain(
   { cache }: { readonly cache: Cache },
 ): Promise<readonly Explanation[]> {
   cache.refresh()
+  const { nodes } = planGraph(targets)
+  const asked = new Set<Digest>()
+  for (;;) {
+    const explanations = explainNodes(nodes, cache)
+    const open = explanations.flatMap((one) => (one.state === 'would run' && !asked.has(one.key) ? [one.key] : []))
+    if (!cache.hasTier || open.length === 0) return explanations
+    for (const key of open) asked.add(key)
+    await cache.ask(open)
+    // What the tier has gives the keys of what needs it.
+    if (open.every((key) => cache.lookup(key) === undefined)) return explanations
+  }
+}
+
+function explainNodes(nodes: readonly PlannedNode[], cache: Cache): readonly Explanation[] {
   const history = new History(cache)
   const digests = new Map<Digest, Digest>()
   const explanations = new Map<Digest, Explanation>()
-  for (const { node } of planGraph(targets).nodes) {
+  for (const { node } of nodes) {
     const explanation = explainNode(node, cache, history, digests, explanations)
     explanations.set(node.identity, explanation)
   }

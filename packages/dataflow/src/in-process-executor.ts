@@ -26,6 +26,7 @@ export function inProcessExecutor(
     slots,
     execute: async (job, hooks) => {
       closed.signal.throwIfAborted()
+      hooks.signal.throwIfAborted()
       const { progress } = hooks
       try {
         return await executeJob(byId, cache, job, { progress, signal: endingWith(hooks.signal) })

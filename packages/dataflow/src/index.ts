@@ -16,9 +16,19 @@ export {
 export { type CostEstimate, estimateCost, expectedSeconds } from './estimate-cost.ts'
 export { describeExplanation, type Explanation, explain, type KeyChange, type Reason } from './explain.ts'
 export { inProcessExecutor } from './in-process-executor.ts'
-export { cachedBlobs, type Executor, type Job, type JobHooks, type JobResult } from './job.ts'
+export { actionRecord, cachedBlobs, type Executor, type Job, type JobHooks, type JobResult } from './job.ts'
+export { type JobPlace, type JobRunner, jobRunner } from './job-runner.ts'
 export type { LeaseHolder, LeaseTiming } from './leases.ts'
-export { type InputDigests, type Node, type NodeInput, nodeKey, type Source } from './node.ts'
+export { listBlobs, type StoredBlob } from './list-blobs.ts'
+export {
+  flatInputs,
+  type InputDigests,
+  mapInputs,
+  type Node,
+  type NodeInput,
+  nodeKey,
+  type Source,
+} from './node.ts'
 export {
   type AnyOperation,
   type Cost,

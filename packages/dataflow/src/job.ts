@@ -1,6 +1,7 @@
 import { unlink } from 'node:fs/promises'
 import { UserError } from '@isthmus/tensor'
-import type { InputArtifact, LocatedArtifact } from './artifact.ts'
+import type { ActionRecord } from './action-log.ts'
+import { artifactDigest, type InputArtifact, type LocatedArtifact } from './artifact.ts'
 import type { BlobStore } from './blob-store.ts'
 import { canonicalJson, type Digest, type Json } from './digest.ts'
 import { flatInputs, mapInputs } from './node.ts'
@@ -56,6 +57,21 @@ export function cachedBlobs(job: Job): Digest[] {
   return flatInputs(job.inputs).flatMap(({ blobs, files = {} }) =>
     Object.entries(blobs).flatMap(([name, blob]) => (files[name] === undefined ? [blob] : [])),
   )
+}
+
+/** What is kept of a job that was done now. */
+export function actionRecord({ key, operation, version, params, inputs }: Job, result: JobResult): ActionRecord {
+  const { value, blobs, ...spent } = result
+  return {
+    key,
+    operation,
+    version,
+    params,
+    inputs: mapInputs(inputs, ({ digest }) => digest),
+    output: { digest: artifactDigest(value, blobs), value, blobs },
+    ...spent,
+    createdAt: new Date().toISOString(),
+  }
 }
 
 /** Operations by id.

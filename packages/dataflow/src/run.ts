@@ -2,11 +2,11 @@ import { setMaxListeners } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { UserError } from '@isthmus/tensor'
 import type { ActionRecord } from './action-log.ts'
-import { artifactDigest, type InputArtifact, type LocatedArtifact } from './artifact.ts'
+import type { InputArtifact, LocatedArtifact } from './artifact.ts'
 import type { Cache } from './cache.ts'
 import type { Digest } from './digest.ts'
 import { CacheWriteError, CorruptBlobError } from './errors.ts'
-import { cachedBlobs, type Executor, type Job, type JobResult, openArtifact } from './job.ts'
+import { actionRecord, cachedBlobs, type Executor, type Job, openArtifact } from './job.ts'
 import { flatInputs, mapInputs, type Node, type NodeInput, nodeKey } from './node.ts'
 import { countRuns, finishedArtifact, type NodeRun, nodeRuns } from './node-run.ts'
 import { countOperations, type GraphPlan, type PlannedNode, planGraph } from './plan-graph.ts'
@@ -290,7 +290,7 @@ class GraphRun {
     try {
       if (!this.#options.executor.isRemote) await this.#cache.bring(cachedBlobs(job))
       const result = await this.#options.executor.execute(job, hooks)
-      this.#record(claim, result)
+      this.#record(claim, actionRecord(job, result))
     } catch (error) {
       await this.#handleError(claim, error instanceof Error ? error : new Error(String(error)))
     } finally {
@@ -313,27 +313,16 @@ class GraphRun {
   }
 
   /** Take over a result: what depends on it may go on, and it is announced once its record is durable. */
-  #record(claim: Claim, result: JobResult): void {
+  #record(claim: Claim, fresh: ActionRecord): void {
     const { node } = claim.nodes[0]!
-    const { value, blobs, ...spent } = result
-    const output = { digest: artifactDigest(value, blobs), value, blobs }
     this.#cache.refresh()
-    const other = this.#cache.actions.of(claim.key).find((known) => known.output.digest !== output.digest)
+    const other = this.#cache.actions.of(claim.key).find((known) => known.output.digest !== fresh.output.digest)
     if (other !== undefined) {
       const { digest: first } = other.output
-      this.#emit({ type: 'nondeterminism', node, key: claim.key, first, second: output.digest })
+      this.#emit({ type: 'nondeterminism', node, key: claim.key, first, second: fresh.output.digest })
     }
     const earlier = this.#cache.lookup(claim.key)
-    const record: ActionRecord = earlier ?? {
-      key: claim.key,
-      operation: node.operation.id,
-      version: node.operation.version,
-      params: node.params,
-      inputs: mapInputs(node.inputs, (input) => this.#artifactOf(input).digest),
-      output,
-      ...spent,
-      createdAt: new Date().toISOString(),
-    }
+    const record = earlier ?? fresh
     claim.record = record
     for (const [i, state] of claim.nodes.entries()) this.#compute(state, record, i > 0)
     this.#appending += 1
@@ -362,6 +351,7 @@ class GraphRun {
   async #handleError(claim: Claim, error: Error): Promise<void> {
     if (error instanceof CorruptBlobError) {
       const found = await this.#cache.blobs.quarantine(error.blob)
+      if (this.#options.executor.isRemote) this.#cache.disbelieve(error.blob)
       this.#release(claim)
       for (const state of claim.nodes) this.#recover(state, error, found)
       return

@@ -1,18 +1,10 @@
-import { BlobStore } from './blob-store.ts'
-import { type SerializedError, serializeError, translateWriteError } from './errors.ts'
-import { executeJob, type Job, type JobResult, operationsById } from './job.ts'
+import { type SerializedError, serializeError } from './errors.ts'
+import type { Job, JobResult } from './job.ts'
+import { type JobPlace, jobRunner } from './job-runner.ts'
 import type { AnyOperation } from './operation.ts'
-import { PartialWork } from './partial-work.ts'
 
 /** What a pool tells its workers. */
-export type PoolMessage =
-  | {
-      readonly type: 'run'
-      readonly cacheDirectory: string
-      readonly otherCaches: readonly string[]
-      readonly job: Job
-    }
-  | { readonly type: 'abort' }
+export type PoolMessage = ({ readonly type: 'run'; readonly job: Job } & JobPlace) | { readonly type: 'abort' }
 
 /** What a worker tells its pool. It runs one job at a time. */
 export type WorkerMessage =
@@ -35,8 +27,7 @@ export function serveOperations(operations: readonly AnyOperation[]): void {
   if (process.send === undefined) {
     throw new Error('This module is a worker: it is started by processPoolExecutor, not by hand.')
   }
-  const byId = operationsById(operations)
-  const stores = new Map<string, { blobs: BlobStore; partial: PartialWork }>()
+  const runJob = jobRunner(operations)
   let abort = new AbortController()
   process.on('disconnect', () => process.exit(0))
   process.on('SIGINT', () => undefined)
@@ -46,34 +37,15 @@ export function serveOperations(operations: readonly AnyOperation[]): void {
       return
     }
     abort = new AbortController()
-    const { cacheDirectory, otherCaches, job } = message
-    const store = stores.get(cacheDirectory) ?? {
-      blobs: new BlobStore(cacheDirectory, otherCaches),
-      partial: new PartialWork(cacheDirectory),
-    }
-    stores.set(cacheDirectory, store)
+    const { job, ...place } = message
     const progress = (done: number, total: number) => send({ type: 'progress', done, total })
-    executeJob(byId, store, job, { progress, signal: abort.signal }).then(
-      (result) =>
-        send({
-          type: 'result',
-          result: { ...result, peakMemoryBytes: peakMemoryBytes() },
-          residentBytes: process.memoryUsage.rss(),
-        }),
-      (error) =>
-        send({
-          type: 'error',
-          error: serializeError(translateWriteError(error, cacheDirectory)),
-          residentBytes: process.memoryUsage.rss(),
-        }),
+    runJob(place, job, { progress, signal: abort.signal }).then(
+      (result) => send({ type: 'result', result, residentBytes: process.memoryUsage.rss() }),
+      (error) => send({ type: 'error', error: serializeError(error), residentBytes: process.memoryUsage.rss() }),
     )
   })
 }
 
 function send(message: WorkerMessage): void {
   if (process.connected) process.send?.(message)
-}
-
-function peakMemoryBytes(): number {
-  return process.resourceUsage().maxRSS * 1024
 }

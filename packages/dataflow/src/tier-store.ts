@@ -68,14 +68,15 @@ export class TierStore {
     } catch (error) {
       const translated = translateWriteError(error, this.directory)
       if (translated instanceof CacheWriteError) throw translated
-      this.#disbelieve(blob)
+      this.disbelieve(blob)
       throw new CorruptBlobError(blob, 'missing', `${blob} of ${this.#tier.name}`, { cause: error })
     } finally {
       rmSync(temporary, { force: true })
     }
   }
 
-  #disbelieve(blob: Digest): void {
+  /** Believe the tier no more about the keys whose results have a blob: it said to have that, and does not. */
+  disbelieve(blob: Digest): void {
     for (const { key, output } of [...this.#records.values()]) {
       if (!Object.values(output.blobs).includes(blob)) continue
       this.#records.delete(key)

@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   collectGarbage,
   type Executor,
+  explain,
   inProcessExecutor,
   processPoolExecutor,
   run,
@@ -39,6 +40,14 @@ describe('a cache with a tier', () => {
     expect(await readFile(await result.artifact(joined).path('text'), 'utf8')).toBe('left-right')
     expect(await readFile(await result.artifact(parts[0]!).path('text'), 'utf8')).toBe('left')
     expect(tier.fetched).toHaveLength(2)
+  })
+
+  it('is planned with what the tier has', async () => {
+    const { tier } = await team()
+    const cache = await temporaryCache(temporaryDirectory(), { tier })
+    const explanations = await explain([measured], { cache })
+    expect(explanations.map(({ state }) => state)).toEqual(['cached', 'cached', 'cached', 'would run'])
+    expect(tier.asked.map(({ length }) => length)).toEqual([2, 1, 1])
   })
 
   it('keeps as its own only what it has computed, and is sound without the tier', async () => {

@@ -78,11 +78,12 @@ export const fail = defineOperation({
   id: 'dummy.fail',
   version: 1,
   inputs: {},
-  params: z.object({ message: z.string(), isUserError: z.boolean().default(false) }),
+  params: z.object({ message: z.string(), isUserError: z.boolean().default(false), cause: z.string().optional() }),
   value: z.number(),
-  run: async (_context, _inputs, { message, isUserError }) => {
-    if (isUserError) throw new UserError(message)
-    throw new RangeError(message)
+  run: async (_context, _inputs, { message, isUserError, cause }) => {
+    const options = cause === undefined ? {} : { cause: new TypeError(cause) }
+    if (isUserError) throw new UserError(message, options)
+    throw new RangeError(message, options)
   },
 })
 
@@ -114,6 +115,16 @@ export const die = defineOperation({
     process.kill(process.pid, 'SIGKILL')
     return new Promise<never>(() => undefined)
   },
+})
+
+/** Its params. */
+export const echo = defineOperation({
+  id: 'dummy.echo',
+  version: 1,
+  inputs: {},
+  params: z.object({ say: z.json() }),
+  value: z.json(),
+  run: async (_context, _inputs, { say }) => say,
 })
 
 /** Not a function of its key. */
@@ -168,6 +179,7 @@ export const dummyOperations = [
   fail,
   wait,
   die,
+  echo,
   roll,
   report,
   hoard,

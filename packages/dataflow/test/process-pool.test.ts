@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { UserError } from '@isthmus/tensor'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   type Cache,
@@ -12,10 +11,9 @@ import {
   type Executor,
   type ProcessPoolOptions,
   processPoolExecutor,
-  WorkerLostError,
 } from '../src/index.ts'
 import { isAlive } from '../src/process-identity.ts'
-import { add, concatenate, die, fail, hoard, measure, report, wait, writeText } from './dummy-operations.ts'
+import { add, concatenate, die, hoard, measure, report, wait, writeText } from './dummy-operations.ts'
 import { ofType, runDummies, temporaryCache, temporaryDirectory } from './temporary-cache.ts'
 
 const program = (name: string) => new URL(`./programs/${name}.ts`, import.meta.url)
@@ -56,30 +54,11 @@ describe('processPoolExecutor', () => {
     expect(late.result.failures[0]?.error.message).toBe('The pool of processes is closed: make a new one.')
   })
 
-  it('keeps what an error is across the boundary', async () => {
-    const cache = await temporaryCache()
-    const targets = [
-      fail.node({}, { message: 'the file a.txt is empty: fill it', isUserError: true }),
-      fail.node({}, { message: 'index out of range' }),
-    ]
-    const { result } = await runDummies(cache, targets, { executor: pool(cache, { size: 1 }) })
-    const [user, bug] = targets.map((node) => result.failures.find((failure) => failure.node === node)!.error)
-    expect(user).toBeInstanceOf(UserError)
-    expect(user?.message).toBe('the file a.txt is empty: fill it')
-    expect(bug).not.toBeInstanceOf(UserError)
-    expect([bug?.name, bug?.message]).toEqual(['RangeError', 'index out of range'])
-    expect(bug?.stack).toContain('dummy-operations.ts')
-  })
-
-  it('gives a job to another process when the first is killed, once', async () => {
+  it('says how a process was lost, and why it may have been', async () => {
     const cache = await temporaryCache()
     const marker = join(temporaryDirectory(), 'died')
-    const unlucky = die.node({}, { marker, always: false }, { label: 'unlucky' })
-    const doomed = die.node({}, { marker: `${marker}-always`, always: true }, { label: 'doomed' })
-    const { result } = await runDummies(cache, [unlucky, doomed], { executor: pool(cache) })
-    expect(result.artifact(unlucky).value).toBe('survived')
-    expect(existsSync(marker)).toBe(true)
-    expect(result.failures[0]?.error).toBeInstanceOf(WorkerLostError)
+    const doomed = die.node({}, { marker, always: true }, { label: 'doomed' })
+    const { result } = await runDummies(cache, [doomed], { executor: pool(cache) })
     expect(result.failures.map(({ error }) => error.message)).toEqual([
       "The process that ran 'doomed' was killed by SIGKILL, twice; the system kills a process when memory runs out: " +
         'run fewer at once.',
@@ -137,27 +116,6 @@ describe('processPoolExecutor', () => {
     expect(result.counts).toMatchObject({ ran: 4 })
     expect(seen.length).toBe(4)
     expect(seen.filter((bytes) => bytes > 100)).toEqual([200])
-  })
-
-  it('tells jobs to abort, and kills those that do not listen', async () => {
-    const cache = await temporaryCache()
-    const interrupt = new AbortController()
-    const begun = new Set<string>()
-    const targets = [
-      wait.node({}, { name: 'listening', milliseconds: 60_000 }, { label: 'listening' }),
-      wait.node({}, { name: 'deaf', milliseconds: 60_000, deaf: true }, { label: 'deaf' }),
-    ]
-    const executor = pool(cache, { abortSeconds: 0.2 })
-    const { result } = await runDummies(cache, targets, {
-      executor,
-      signal: interrupt.signal,
-      onEvent: (event) => {
-        if (event.type === 'progress') begun.add(event.node.label)
-        if (begun.size === 2) interrupt.abort()
-      },
-    })
-    expect(result.interrupted).toBe(true)
-    expect(result.counts).toMatchObject({ failed: 0, interrupted: 2 })
   })
 
   it('replaces a process that grows, between jobs, and no result is lost', async () => {

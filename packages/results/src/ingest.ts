@@ -1,4 +1,5 @@
 import type { DuckDBAppender, DuckDBConnection } from '@duckdb/node-api'
+import { updateCurveBarriers } from './curve-barrier.ts'
 import { columnName, type ResultRows, type TableOfRows, tablesOfRows } from './rows.ts'
 
 /** Insert rows, replacing those of the same key: the same rows twice change nothing. Runs in the caller's transaction.
@@ -27,6 +28,7 @@ export async function ingestRows(
     }
     appender.closeSync()
     await connection.run(`insert or replace into ${table.table} (${columns}) select ${columns} from incoming`)
+    if (table.table === 'curve_point') await updateCurveBarriers(connection, 'incoming')
     await connection.run('drop table incoming')
   }
 }

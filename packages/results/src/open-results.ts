@@ -6,9 +6,10 @@ import { UserError } from '@isthmus/tensor'
 import { createDatabase } from './create-database.ts'
 import { ingestRows } from './ingest.ts'
 import { type JsonValue, jsonValueConverter } from './json-value.ts'
+import { oldestVersion, schemaVersion } from './migrations.ts'
 import { explainFailure, openDatabase } from './open-database.ts'
 import { checkRows, type ResultRows } from './rows.ts'
-import { createSchema, readSchemaVersion, schemaVersion } from './schema.ts'
+import { createSchema, readSchemaVersion, upgradeSchema } from './schema.ts'
 
 /** How `openResults` opens the file. */
 export interface OpenResultsOptions {
@@ -31,6 +32,7 @@ export class Results {
   readonly #instance: DuckDBInstance
   readonly #connection: DuckDBConnection
   #open = true
+  #writes = 0
 
   /** For `openResults`: an open instance and its connection, which this object closes. */
   constructor(
@@ -53,9 +55,34 @@ export class Results {
    */
   async ingest(rows: ResultRows): Promise<void> {
     checkRows(rows)
-    await this.#exclusively(() =>
-      inTransaction(this.#connection, this.path, () => ingestRows(this.#duckdb, this.#connection, rows)),
-    )
+    await this.#change(() => ingestRows(this.#duckdb, this.#connection, rows))
+  }
+
+  /** Change the database by statements of ours, in one transaction.
+   *
+   *  @param parameters Where there are any, there is one statement.
+   *  @throws {UserError} when the file cannot be written.
+   */
+  async write(sql: string, parameters: readonly QueryParameter[] = []): Promise<void> {
+    await this.#change(async () => {
+      await this.#connection.run(sql, [...parameters] as DuckDBValue[])
+    })
+  }
+
+  /** How often the database was changed since it was opened. */
+  get writes(): number {
+    return this.#writes
+  }
+
+  /** Do something with the file while nothing writes to it and all that was written is in it.
+   *
+   *  @param task Must not open the file in this process, which would lose the lock of it on closing it.
+   */
+  async withFile(task: (path: string) => Promise<void>): Promise<void> {
+    await this.#exclusively(async () => {
+      await this.#connection.run('checkpoint')
+      await task(this.path)
+    })
   }
 
   /** Run one query of ours (for a user's, see `querySandboxed`).
@@ -83,6 +110,13 @@ export class Results {
     })
   }
 
+  async #change(task: () => Promise<void>): Promise<void> {
+    await this.#exclusively(async () => {
+      await inTransaction(this.#connection, this.path, task)
+      this.#writes += 1
+    })
+  }
+
   async #exclusively<T>(task: () => Promise<T>): Promise<T> {
     if (!this.#open) throw new Error(`${this.path} was closed`)
     return exclusively(this.path, task)
@@ -103,10 +137,13 @@ async function exclusively<T>(path: string, task: () => Promise<T>): Promise<T> 
 
 /** Open the DuckDB file of results, creating it with its schema where it is missing and may be written.
  *
- *  The import of DuckDB (a quarter of a second) happens here and not when this package is imported.
+ *  A file of an older version is upgraded in place first, also for who only reads it: in one transaction, so that a
+ *  process killed in it leaves the file as it was. The import of DuckDB (a quarter of a second) happens here and not
+ *  when this package is imported.
  *
  *  @throws {ResultsInUseError} when another process has it for longer than `waitMs`.
- *  @throws {UserError} when it cannot be opened, is missing (`readOnly`), or has another schema version.
+ *  @throws {UserError} when it cannot be opened, is missing (`readOnly`), is of a newer version or of one before
+ *    `oldestVersion`.
  */
 export async function openResults(path: string, options: OpenResultsOptions = {}): Promise<Results> {
   const { readOnly = false, waitMs = 10_000 } = options
@@ -118,16 +155,20 @@ export async function openResults(path: string, options: OpenResultsOptions = {}
   if (!readOnly) await createWhereMissing(duckdb, absolute)
   const instance = await openDatabase(duckdb, absolute, access, waitMs)
   const connection = await instance.connect()
-  try {
-    await exclusively(absolute, () =>
-      inTransaction(connection, absolute, () => ensureSchema(connection, absolute, readOnly)),
-    )
-  } catch (error) {
+  const close = () => {
     connection.closeSync()
     instance.closeSync()
+  }
+  try {
+    const isCurrent = await exclusively(absolute, () => ensureSchema(connection, absolute, readOnly))
+    if (isCurrent) return new Results(duckdb, absolute, instance, connection)
+  } catch (error) {
+    close()
     throw error
   }
-  return new Results(duckdb, absolute, instance, connection)
+  close()
+  await (await openResults(absolute, { waitMs })).close()
+  return openResults(absolute, options)
 }
 
 /** Refuse to read results that nothing has written yet.
@@ -163,12 +204,23 @@ async function createWhereMissing(duckdb: typeof import('@duckdb/node-api'), pat
   }
 }
 
-async function ensureSchema(connection: DuckDBConnection, path: string, readOnly: boolean): Promise<void> {
+/** Make the schema what it is to be, where the file may be written; whether it is. */
+async function ensureSchema(connection: DuckDBConnection, path: string, readOnly: boolean): Promise<boolean> {
   const found = await readSchemaVersion(connection)
-  if (found === schemaVersion) return
-  if (found === undefined && !readOnly) return createSchema(connection)
+  if (found === schemaVersion) return true
+  const isUpgradable = found !== undefined && found >= oldestVersion && found < schemaVersion
+  if (readOnly && isUpgradable) return false
+  if (isUpgradable) {
+    await inTransaction(connection, path, () => upgradeSchema(connection, found))
+    return true
+  }
+  if (found === undefined && !readOnly) {
+    await inTransaction(connection, path, () => createSchema(connection))
+    return true
+  }
+  const isNewer = found !== undefined && found > schemaVersion
   throw new UserError(
-    `${path} has ${found === undefined ? 'no results schema' : `schema version ${found}`}, expected version ${schemaVersion}: delete the file, and the next run rebuilds it from the cache`,
+    `${path} has ${found === undefined ? 'no results schema' : `schema version ${found}`}, expected version ${schemaVersion}: ${isNewer ? 'use a newer isthmus' : 'delete the file, and the next run rebuilds it from the cache'}`,
   )
 }
 

@@ -1,5 +1,5 @@
+import { oldestVersion, schemaVersion } from './migrations.ts'
 import { checkRows, type ResultRows, tablesOfRows } from './rows.ts'
-import { schemaVersion } from './schema.ts'
 
 /** Rows as they are stored and sent: one JSON document, `{ schemaVersion, rows }`.
  *
@@ -11,15 +11,18 @@ export function encodeRows(rows: ResultRows): string {
   return JSON.stringify({ schemaVersion, rows }, nonFiniteAsText)
 }
 
-/** Read what `encodeRows` wrote.
+/** Read what `encodeRows` wrote, of this version or one that can be upgraded: their rows are the same, less lists that came
+ *  later.
  *
  *  @param encoded The parsed document, which is modified.
- *  @throws {Error} when it has another schema version, or lacks rows.
+ *  @throws {Error} when it is of a newer version or of one before `oldestVersion`, or lacks rows.
  *  @throws {TypeError} as `checkRows` does.
  */
 export function decodeRows(encoded: unknown): ResultRows {
   const { schemaVersion: found, rows } = (encoded ?? {}) as { schemaVersion?: unknown; rows?: unknown }
-  if (found !== schemaVersion) throw new Error(`it has schema version ${String(found)}, expected ${schemaVersion}`)
+  if (!Number.isInteger(found) || Number(found) < oldestVersion || Number(found) > schemaVersion) {
+    throw new Error(`it has schema version ${String(found)}, expected ${oldestVersion} to ${schemaVersion}`)
+  }
   if (typeof rows !== 'object' || rows === null) throw new Error('it holds no rows')
   const lists = rows as Record<string, Record<string, unknown>[]>
   for (const { list, fields } of tablesOfRows) {

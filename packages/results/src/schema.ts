@@ -1,13 +1,14 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { curveBarrierComments, curveBarrierTable } from './curve-barrier.ts'
 import { curveShapeComments, curveShapeViews } from './curve-shape.ts'
-import { leaderboardGroups, leaderboardQuery } from './leaderboard-query.ts'
+import { leaderboardGroups, leaderboardQuery, quoteIdentifier } from './leaderboard-query.ts'
+import { migrations, oldestVersion, schemaVersion } from './migrations.ts'
 import { insertPublished, publishedComments, publishedTable, publishedViews } from './published.ts'
 import { studentTMacro } from './student-t.ts'
 
-/** Raised with every change of a table or view. A file of another version is not migrated: it is rebuilt. */
-export const schemaVersion = 5
-
-/** The tables. `rows.ts` has the same columns in the same order; a test compares the two. */
+/** The tables of version 4, the oldest that is still read: `migrations` makes of them those of today, in a new file as in
+ *  an old one. `rows.ts` has the same columns in the same order; a test compares the two.
+ */
 const tables = `
 create table schema_version (version integer not null);
 
@@ -82,27 +83,6 @@ create table curve_point (
   primary key (study, run, variant, pair, method, lam)
 );
 
-create table estimate (
-  study         varchar not null,
-  run           varchar not null,
-  variant       varchar not null,
-  settings      json not null,
-  pair          varchar not null,
-  model_a       varchar not null,
-  model_b       varchar not null,
-  method        varchar not null,
-  precision     double not null,
-  confidence    double not null,
-  barrier       double not null,
-  low           double not null,
-  high          double not null,
-  blocks        bigint not null,
-  blocks_in_all bigint not null,
-  tokens        bigint not null,
-  tokens_in_all bigint not null,
-  primary key (study, run, variant, pair, method)
-);
-
 create table score (
   study         varchar not null,
   run           varchar not null,
@@ -140,7 +120,7 @@ create table artifact (
   seconds       double
 );`
 
-/** The views. λ is rounded to nine decimals where it is compared, for grids made by adding 0.05 up. */
+/** The views. */
 const views = `
 create view current_run as
 select study, arg_max(run, (started_at, run)) as run
@@ -152,23 +132,8 @@ select study, variant, pair, method, lam, loss, perplexity, positions, model_a, 
 from curve_point semi join current_run using (study, run);
 
 create view barrier as
-with ends as (
-  select study, variant, pair, method,
-         max(loss) filter (where round(lam, 9) = 1)   as loss_a,
-         max(loss) filter (where round(lam, 9) = 0)   as loss_b,
-         max(loss) filter (where round(lam, 9) = 0.5) as loss_middle
-  from curve
-  group by study, variant, pair, method
-), measured as (
-  select study, variant, pair, method, model_a, model_b, any_value(settings) as settings,
-         max(loss) - (loss_a + loss_b) / 2                        as barrier,
-         max(loss - (lam * loss_a + (1 - lam) * loss_b))          as barrier_linear,
-         loss_middle - (loss_a + loss_b) / 2                      as midpoint,
-         loss_a, loss_b,
-         count(*)                                                 as points,
-         arg_max(lam, (loss, -lam))                               as lam_max
-  from curve join ends using (study, variant, pair, method)
-  group by study, variant, pair, method, model_a, model_b, loss_a, loss_b, loss_middle
+with measured as (
+  from curve_barrier semi join current_run using (study, run)
 ), aligned as (
   select study, variant, pair, method, symmetry, max_abs_logit_difference, tokens, seconds
   from alignment semi join current_run using (study, run)
@@ -264,21 +229,32 @@ comment on column leaderboard.seconds is 'Mean over pairs of alignment.seconds: 
 
 /** Create every table, view, macro and comment in an empty database, and fill in what is published. Runs in the caller's transaction. */
 export async function createSchema(connection: DuckDBConnection): Promise<void> {
-  await connection.run(
-    [
-      tables,
-      publishedTable,
-      studentTMacro,
-      views,
-      curveShapeViews,
-      publishedViews,
-      comments,
-      curveShapeComments,
-      publishedComments,
-    ].join('\n'),
-  )
-  await insertPublished(connection)
+  await connection.run(tables)
+  await migrate(connection, oldestVersion)
   await connection.run('insert into schema_version values ($1)', [schemaVersion])
+}
+
+/** Make of a database of an older version what `createSchema` makes, with its rows. Runs in the caller's transaction.
+ *
+ *  Views, macros, barriers and what is published hold nothing of their own: they are made anew.
+ *  @param from From `oldestVersion` to `schemaVersion`.
+ */
+export async function upgradeSchema(connection: DuckDBConnection, from: number): Promise<void> {
+  const views = await connection.runAndReadAll(
+    `select view_name from duckdb_views() where not internal and schema_name = 'main'`,
+  )
+  for (const [name] of views.getRows()) await connection.run(`drop view ${quoteIdentifier(String(name))}`)
+  await connection.run('drop table published; drop table if exists curve_barrier; drop macro student_t_quantile;')
+  await migrate(connection, from)
+  await connection.run('update schema_version set version = $1', [schemaVersion])
+}
+
+async function migrate(connection: DuckDBConnection, from: number): Promise<void> {
+  const steps = migrations.slice(from - oldestVersion)
+  const made = [publishedTable, curveBarrierTable, studentTMacro, views, curveShapeViews, publishedViews]
+  const explained = [comments, curveBarrierComments, curveShapeComments, publishedComments]
+  await connection.run([...steps, ...made, ...explained].join('\n'))
+  await insertPublished(connection)
 }
 
 /** The schema version of a database; `undefined` when it holds no schema of ours. */

@@ -13,9 +13,10 @@ import { formatSeconds } from '../progress.ts'
 import { modelPuller } from '../pull-model.ts'
 import { readStudies } from '../read-study.ts'
 import { openSession, type SessionOptions } from '../session.ts'
+import { joinTeam, type TeamOptions } from '../team.ts'
 
 /** The options of `isthmus plan`. */
-export interface PlanOptions extends Pick<SessionOptions, 'cacheFrom'> {
+export interface PlanOptions extends Pick<SessionOptions, 'cacheFrom'>, TeamOptions {
   readonly set: readonly string[]
   /** Which steps would be computed, as for a run. */
   readonly only: readonly string[]
@@ -28,7 +29,7 @@ export interface PlanOptions extends Pick<SessionOptions, 'cacheFrom'> {
  */
 export async function planCommand(name: string, options: PlanOptions): Promise<void> {
   const read = await readStudies(name, options.set)
-  await using session = await openSession(options)
+  await using session = await openSession(options, await joinTeam(options))
   const { cache } = session
   const pull = modelPuller(process.stderr, session.signal)
   const compute = computeNow(session)

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { openResults } from '@isthmus/results'
 import packageJson from '../../package.json' with { type: 'json' }
 import { cachedTensors } from '../cached-tensors.ts'
@@ -19,7 +21,9 @@ export async function reportCommand(names: readonly string[], options: { readonl
   for (const { study, figures } of reports) {
     for (const { name, drawn } of figures) files.set(figureFile(study, name), drawn.svg)
   }
-  await writeWholeFolder(options.out, files)
+  await writeWholeFolder(options.out, 'report', async (folder) => {
+    for (const [name, content] of files) await writeFile(join(folder, name), content)
+  })
   process.stdout.write(
     `${options.out}: index.html and ${files.size - 1} figures of ${[...studies.keys()].join(', ')}\n`,
   )

@@ -18,6 +18,7 @@ import { readStudies } from '../read-study.ts'
 import { rerunCommand } from '../rerun-command.ts'
 import { reportFailures, stepsSummary } from '../run-summary.ts'
 import { shellQuote } from '../shell-quote.ts'
+import { joinTeam, type Team } from '../team.ts'
 import { trainFamily } from '../train-family.ts'
 
 /** `isthmus run`: compute a study or a collection of them, record it, show the leaderboards; or train a family. */
@@ -28,13 +29,16 @@ export async function runCommand(name: string, options: RunOptions): Promise<voi
   const rerun = (node: Node) => rerunCommand(name, options, node)
   if (read.kind === 'family') return trainFamily(read, options, rerun)
   const { studies, ...collection } = read
-  const { result, rows, forwardPasses } = await computeRun(options, (run) =>
-    runStudies(studies, { ...run, recorder, pull: modelPuller(process.stderr, run.signal) }),
+  const team = await joinTeam(options)
+  const { result, rows, forwardPasses } = await computeRun(read.name, options, team, (run) =>
+    runStudies(studies, { ...run, recorder: recorderFor(team), pull: modelPuller(process.stderr, run.signal) }),
   )
   const shown = await record(
     studies.map(({ study }) => study),
     rows,
   )
+  team?.addRows(rows)
+  await team?.finish(result)
   const seconds = (performance.now() - start) / 1000
   const sharing = options.only.length === 0 ? `${describeSharing(forwardPasses)}\n` : ''
   process.stderr.write(`${stepsSummary(result, seconds)}\n${sharing}`)
@@ -64,11 +68,14 @@ export async function runCommand(name: string, options: RunOptions): Promise<voi
 }
 
 /** Rows while a run goes on: what cannot be recorded now waits, and the run's end says so. */
-const recorder = {
-  intervalSeconds: 10,
-  async record(rows: ResultRows) {
-    await recordRows(isthmusHome().directory, rows)
-  },
+function recorderFor(team: Team | undefined) {
+  return {
+    intervalSeconds: 10,
+    async record(rows: ResultRows) {
+      await recordRows(isthmusHome().directory, rows)
+      team?.addRows(rows)
+    },
+  }
 }
 
 /** Rows of a leaderboard that are shown when a run ends: a sweep may have thousands. */

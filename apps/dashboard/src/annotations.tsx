@@ -1,0 +1,112 @@
+import { useState } from 'preact/hooks'
+import { quoteLiteral } from '@isthmus/results/leaderboard-query'
+import { formatTime } from './format.ts'
+import { hrefOf } from './address.ts'
+import { ask, type Row } from './server.ts'
+import { mayWrite, useSession } from './session.ts'
+import { useQuery } from './use-query.ts'
+
+interface NoteRow extends Row {
+  readonly id: string
+  readonly text: string
+  readonly by: string
+  readonly at: string
+}
+
+interface TagRow extends Row {
+  readonly tag: string
+}
+
+/** Notes and tags of people.
+ *
+ *  @param subject What they are on.
+ */
+export function Annotations({ subject }: { subject: string }) {
+  const session = useSession()
+  const [error, setError] = useState<string | null>(null)
+  const on = `where subject = ${quoteLiteral(subject)}`
+  const notes = useQuery<NoteRow>(
+    `select id, text, "by", cast(at as varchar) as at from lab.note ${on} order by lab.note.at, id`,
+  )
+  const tags = useQuery<TagRow>(`select tag from lab.tag ${on} order by tag`)
+  const send = async (method: string, path: string, body?: object) => {
+    try {
+      await ask(path, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+      setError(null)
+      session.refresh()
+    } catch (failure) {
+      setError((failure as Error).message)
+    }
+  }
+  const mayRemove = (by: string) => mayWrite(session) && (by === session.who.name || session.who.role === 'admin')
+  return (
+    <section>
+      <h2>Notes and tags</h2>
+      <ul class="tags" aria-label="Tags">
+        {(tags.rows ?? []).map(({ tag }) => (
+          <li key={tag}>
+            <a href={hrefOf('results', { tag })}>{tag}</a>
+            {mayWrite(session) && (
+              <button
+                type="button"
+                class="plain"
+                aria-label={`Remove the tag ${tag}`}
+                onClick={() => send('POST', 'tags/remove', { subject, tag })}
+              >
+                ×
+              </button>
+            )}
+          </li>
+        ))}
+      </ul>
+      {(notes.rows ?? []).map(({ id, text, by, at }) => (
+        <article key={id}>
+          <p class="text">{text}</p>
+          <p class="quiet">
+            {by}, {formatTime(at)}{' '}
+            {mayRemove(by) && (
+              <button type="button" class="plain" onClick={() => send('DELETE', `notes/${id}`)}>
+                Remove
+              </button>
+            )}
+          </p>
+        </article>
+      ))}
+      {mayWrite(session) ? (
+        <>
+          <Entry label="New tag" button="Tag" onEnter={(tag) => send('PUT', 'tags', { subject, tag })} />
+          <Entry label="New note" button="Write" isLong onEnter={(text) => send('POST', 'notes', { subject, text })} />
+        </>
+      ) : (
+        <p class="quiet">To write here takes a token with the role write.</p>
+      )}
+      {error !== null && (
+        <p class="error" role="alert">
+          {error}
+        </p>
+      )}
+    </section>
+  )
+}
+
+function Entry(props: { label: string; button: string; isLong?: true; onEnter: (text: string) => Promise<void> }) {
+  const { label, button, isLong, onEnter } = props
+  const [text, setText] = useState('')
+  const submit = async (event: Event) => {
+    event.preventDefault()
+    if (text.trim() === '') return
+    await onEnter(text.trim())
+    setText('')
+  }
+  const typed = (event: { currentTarget: { value: string } }) => setText(event.currentTarget.value)
+  return (
+    <form class="entry" onSubmit={submit}>
+      {isLong ? (
+        <textarea aria-label={label} placeholder={label} rows={2} value={text} onInput={typed} />
+      ) : (
+        <input aria-label={label} placeholder={label} value={text} onInput={typed} />
+      )}
+      <button type="submit">{button}</button>
+    </form>
+  )
+}

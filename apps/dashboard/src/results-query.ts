@@ -1,0 +1,118 @@
+import { quoteIdentifier, quoteLiteral } from '@isthmus/results/leaderboard-query'
+import { resultSubjectSql } from './result-name.ts'
+import { defaultColumns, type ResultColumn, resultColumns } from './result-columns.ts'
+
+/** What of the results is asked for. */
+export interface ResultsRequest {
+  readonly study: string
+  readonly method: string
+  readonly variant: string
+  readonly symmetry: string
+  readonly tag: string
+  /** Words that a result’s names contain, all of them. */
+  readonly search: string
+  /** Bounds of the barrier, in nats. */
+  readonly low: number | null
+  readonly high: number | null
+  readonly columns: readonly ResultColumn[]
+  /** A column, with `-` before it for the largest first. */
+  readonly sort: string
+  /** A column that rows are counted by, instead of listing them. */
+  readonly group: string
+  /** From 0. */
+  readonly page: number
+}
+
+/** Rows of a page. */
+export const pageSize = 100
+
+/** What results can be grouped by. */
+export const groupings: readonly string[] = ['study', 'variant', 'pair', 'method', 'symmetry']
+
+const identity = ['study', 'variant', 'pair', 'method']
+const groupSorts = ['results', 'mean_barrier', 'least_barrier', 'largest_barrier']
+
+/** Read a request from the parameters of an address; what it does not know is left out. */
+export function resultsRequest(params: URLSearchParams): ResultsRequest {
+  const text = (name: string) => params.get(name) ?? ''
+  const number = (name: string) => (text(name) === '' || Number.isNaN(Number(text(name))) ? null : Number(text(name)))
+  const chosen = params.has('columns') ? text('columns').split(',') : defaultColumns
+  const group = groupings.includes(text('group')) ? text('group') : ''
+  const sorts = group === '' ? resultColumns.map(({ name }) => name) : [group, ...groupSorts]
+  const sort = sorts.includes(text('sort').replace(/^-/, '')) ? text('sort') : group === '' ? 'study' : group
+  return {
+    study: text('study'),
+    method: text('method'),
+    variant: text('variant'),
+    symmetry: text('symmetry'),
+    tag: text('tag'),
+    search: text('search'),
+    low: number('low'),
+    high: number('high'),
+    columns: resultColumns.filter(({ name }) => chosen.includes(name)),
+    sort,
+    group,
+    page: Math.max(0, Math.trunc(number('page') ?? 0)),
+  }
+}
+
+/** The rows of one page: those of results, with their names first, or those of groups. */
+export function pageQuery(request: ResultsRequest): string {
+  const { group, page } = request
+  return `${group === '' ? rowsQuery(request) : groupsQuery(request)}\nlimit ${pageSize} offset ${page * pageSize}`
+}
+
+/** How many rows there are on all pages. */
+export function countQuery(request: ResultsRequest): string {
+  const { group } = request
+  const counted = group === '' ? '*' : `distinct ${group}`
+  return `select cast(count(${counted}) as integer) as rows from barrier\n${conditionOf(request)}`
+}
+
+function rowsQuery(request: ResultsRequest): string {
+  const { columns, sort } = request
+  const sorted = resultColumns.find(({ name }) => name === sort.replace(/^-/, ''))!
+  const names = [...new Set([...identity, ...columns.map(({ name }) => name)])]
+  const selected = names.map((name) => {
+    const { expression } = resultColumns.find((column) => column.name === name)!
+    return expression === undefined ? quoted(name) : `${expression} as ${quoteIdentifier(name)}`
+  })
+  const needsEstimate = [...columns, sorted].some(({ isEstimate }) => isEstimate)
+  const estimates = needsEstimate
+    ? '\nleft join (select study, variant, pair, method, low, high from barrier_estimate) using (study, variant, pair, method)'
+    : ''
+  const order = [orderOf(sort, sorted.expression ?? sorted.name), ...identity]
+  return `select ${selected.join(', ')}\nfrom barrier${estimates}\n${conditionOf(request)}order by ${order.join(', ')}`
+}
+
+function groupsQuery(request: ResultsRequest): string {
+  const { group, sort } = request
+  return `select ${group}, cast(count(*) as integer) as results, avg(barrier) as mean_barrier,
+       min(barrier) as least_barrier, max(barrier) as largest_barrier
+from barrier\n${conditionOf(request)}group by ${group}
+order by ${orderOf(sort, quoteIdentifier(sort.replace(/^-/, '')))}, ${group}`
+}
+
+function orderOf(sort: string, expression: string): string {
+  return `${expression} ${sort.startsWith('-') ? 'desc' : 'asc'} nulls last`
+}
+
+function quoted(name: string): string {
+  return name === 'settings' ? 'cast(settings as varchar) as settings' : name
+}
+
+/** A WHERE clause with a line break after it, or nothing. */
+function conditionOf({ study, method, variant, symmetry, tag, search, low, high }: ResultsRequest): string {
+  const equal = Object.entries({ study, method, variant, symmetry })
+    .filter(([, value]) => value !== '')
+    .map(([name, value]) => `${name} = ${quoteLiteral(value)}`)
+  const words = search.toLowerCase().split(/\s+/).filter(Boolean)
+  const conditions = [
+    ...equal,
+    ...words.map((word) => `contains(lower(concat_ws(' ', study, variant, pair, method)), ${quoteLiteral(word)})`),
+    ...(low === null ? [] : [`barrier >= ${low}`]),
+    ...(high === null ? [] : [`barrier <= ${high}`]),
+    ...(tag === '' ? [] : [`${resultSubjectSql} in (select subject from lab.tag where tag = ${quoteLiteral(tag)})`]),
+  ]
+  return conditions.length === 0 ? '' : `where ${conditions.join('\n  and ')}\n`
+}

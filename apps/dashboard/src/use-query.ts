@@ -1,0 +1,32 @@
+import { useEffect, useState } from 'preact/hooks'
+import { type Row, rowsOf, runQuery } from './server.ts'
+import { useSession } from './session.ts'
+
+/** Rows that are asked for: the last ones stay until the next have come. */
+export interface Asked<Result> {
+  readonly rows: readonly Result[] | null
+  readonly error: string | null
+  readonly isPending: boolean
+}
+
+/** The rows of a query, again whenever it changes or rows have been recorded.
+ *
+ *  @param sql Null: there is nothing to ask yet.
+ */
+export function useQuery<Result extends Row>(sql: string | null): Asked<Result> {
+  const { revision } = useSession()
+  const [asked, setAsked] = useState<Asked<Result>>({ rows: null, error: null, isPending: sql !== null })
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new revision asks the same again
+  useEffect(() => {
+    if (sql === null) return setAsked({ rows: null, error: null, isPending: false })
+    const abort = new AbortController()
+    setAsked((before) => ({ ...before, isPending: true }))
+    runQuery(sql, abort.signal)
+      .then((result) => setAsked({ rows: rowsOf<Result>(result), error: null, isPending: false }))
+      .catch((error: Error) => {
+        if (!abort.signal.aborted) setAsked({ rows: null, error: error.message, isPending: false })
+      })
+    return () => abort.abort()
+  }, [sql, revision])
+  return asked
+}

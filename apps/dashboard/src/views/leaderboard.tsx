@@ -1,0 +1,145 @@
+import { changeAddress, hrefOf } from '../address.ts'
+import { formatSettings, formatValue } from '../format.ts'
+import { Interval, type IntervalScale, intervalScale } from '../interval.tsx'
+import { leaderboardLimit, leaderboardSql } from '../leaderboard-request.ts'
+import { Choice, SortHeading, Status, TableFrame } from '../parts.tsx'
+import type { Row } from '../server.ts'
+import { useStudies } from '../use-studies.ts'
+import { useQuery } from '../use-query.ts'
+
+interface LeaderboardRow extends Row {
+  readonly method: string
+  readonly pairs: number
+  readonly models: number
+  readonly barrier: number | null
+  readonly barrier_low: number | null
+  readonly barrier_high: number | null
+  readonly difference_to_vanilla: number | null
+  readonly difference_low: number | null
+  readonly difference_high: number | null
+}
+
+const sorts = ['barrier', 'difference_to_vanilla', 'midpoint', 'seconds', 'tokens', 'pairs', 'method']
+
+/** One row a method: means over pairs of models, with their intervals. */
+export function LeaderboardView({ params }: { params: URLSearchParams }) {
+  const study = params.get('study') ?? ''
+  const without = params.getAll('pool')
+  const asked = params.get('sort') ?? ''
+  const sort = sorts.includes(asked.replace(/^-/, '')) ? asked : 'barrier'
+  const sql = leaderboardSql(study, without, sort)
+  const board = useQuery<LeaderboardRow>(sql)
+  const pool = (name: string) =>
+    changeAddress({ pool: without.includes(name) ? without.filter((one) => one !== name) : [...without, name] })
+  return (
+    <>
+      <div class="filters">
+        <Choice label="Study" name="study" params={params} options={useStudies()} all="all" />
+        <fieldset class="inline">
+          <legend>Apart by</legend>
+          {['study', 'variant'].map((name) => (
+            <label key={name}>
+              <input type="checkbox" checked={!without.includes(name)} onChange={() => pool(name)} />
+              {name}
+            </label>
+          ))}
+        </fieldset>
+        <a href={hrefOf('sql', { q: sql })}>as SQL</a>
+      </div>
+      <Status of={board} empty="No curve has both of its ends yet." />
+      {board.rows !== null && board.rows.length > 0 && <Board rows={board.rows} sort={sort} />}
+      <p class="quiet note">
+        Barrier: max over λ of the loss, less the mean of the two models’ losses, in nats, averaged over pairs. Intervals
+        are 95 %, by jackknife over models, since pairs share models; there is none under three models.
+        {board.rows?.length === leaderboardLimit && ` Only the first ${leaderboardLimit} rows are shown: choose a study.`}
+      </p>
+    </>
+  )
+}
+
+function Board({ rows, sort }: { rows: readonly LeaderboardRow[]; sort: string }) {
+  const places = ['study', 'variant'].filter((name) => new Set(rows.map((row) => row[name])).size > 1)
+  const barriers = intervalScale(rows.flatMap(({ barrier, barrier_low, barrier_high }) => [barrier, barrier_low, barrier_high]))
+  const differences = intervalScale(
+    rows.flatMap((row) => [row.difference_to_vanilla, row.difference_low, row.difference_high]),
+    [0],
+  )
+  return (
+    <TableFrame label="Leaderboard">
+      <table>
+        <thead>
+          <tr>
+            {places.map((name) => (
+              <th key={name} scope="col">
+                {name === 'study' ? 'Study' : 'Variant'}
+              </th>
+            ))}
+            <SortHeading name="method" label="Method" sort={sort} />
+            <SortHeading name="barrier" label="Barrier" sort={sort} isNumber />
+            <th scope="col">95 % interval</th>
+            <SortHeading name="difference_to_vanilla" label="Δ vanilla" sort={sort} isNumber />
+            <th scope="col">95 % interval</th>
+            <SortHeading name="midpoint" label="Midpoint" sort={sort} isNumber />
+            <th scope="col">Symmetry</th>
+            <SortHeading name="tokens" label="Tokens" sort={sort} isNumber title="That aligning a pair takes" />
+            <SortHeading name="seconds" label="Took" sort={sort} isNumber title="What aligning a pair takes" />
+            <SortHeading name="pairs" label="Pairs" sort={sort} isNumber />
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={`${row.study} ${row.variant} ${row.method}`}>
+              {places.map((name) => (
+                <td key={name} title={name === 'variant' && row.settings ? formatSettings(row.settings) : undefined}>
+                  {String(row[name])}
+                </td>
+              ))}
+              <th scope="row">
+                <a href={hrefOf('results', { study: text(row.study), variant: text(row.variant), method: row.method })}>
+                  {row.method}
+                </a>
+              </th>
+              <td class="number">{formatValue(row.barrier, 'nats')}</td>
+              <IntervalCell value={row.barrier} low={row.barrier_low} high={row.barrier_high} scale={barriers} />
+              <td class="number">{formatValue(row.difference_to_vanilla, 'nats')}</td>
+              <IntervalCell
+                value={row.difference_to_vanilla}
+                low={row.difference_low}
+                high={row.difference_high}
+                scale={differences}
+                origin={0}
+              />
+              <td class="number">{formatValue(row.midpoint, 'nats')}</td>
+              <td>{formatValue(row.symmetry, 'text')}</td>
+              <td class="number">{formatValue(row.tokens, 'count')}</td>
+              <td class="number">{formatValue(row.seconds, 'seconds')}</td>
+              <td class="number" title={`${row.models} models`}>
+                {row.pairs}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </TableFrame>
+  )
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}
+
+function IntervalCell(props: {
+  value: number | null
+  low: number | null
+  high: number | null
+  scale: IntervalScale
+  origin?: number
+}) {
+  const { low, high } = props
+  return (
+    <td class="interval">
+      <Interval {...props} />
+      <span>{low === null || high === null ? '' : `[${low.toFixed(2)}, ${high.toFixed(2)}]`.replaceAll('-', '−')}</span>
+    </td>
+  )
+}

@@ -1,0 +1,161 @@
+import { quoteLiteral } from '@isthmus/results/leaderboard-query'
+import { useEffect, useMemo, useRef } from 'preact/hooks'
+import { changeAddress, hrefWith } from '../address.ts'
+import { Chart } from '../chart.tsx'
+import { Legend } from '../legend.tsx'
+import { chooseRange, chooseValues, type LinkedCharts, type LinkedChoice, linkedCharts } from '../linked-charts.ts'
+import { forgetAnswers } from '../mosaic.ts'
+import { Choice, Status } from '../parts.tsx'
+import type { Row } from '../server.ts'
+import { useSession } from '../session.ts'
+import { useQuery } from '../use-query.ts'
+import { useStudies } from '../use-studies.ts'
+
+interface NamesRow extends Row {
+  readonly variant: string
+  readonly methods: readonly string[]
+  readonly pairs: readonly string[]
+}
+
+/** A study in four charts: what is chosen in one is what the others show. */
+export function LinkedView({ params }: { params: URLSearchParams }) {
+  const studies = useStudies()
+  const study = params.get('study') ?? studies[0] ?? ''
+  const names = useQuery<NamesRow>(
+    study === ''
+      ? null
+      : `select variant, list(distinct method order by method) as methods, list(distinct pair order by pair) as pairs
+         from barrier where study = ${quoteLiteral(study)} group by variant order by variant`,
+  )
+  const rows = names.rows ?? []
+  const row = rows.find(({ variant }) => variant === params.get('variant')) ?? rows[0]
+  return (
+    <>
+      <div class="filters">
+        <Choice label="Study" name="study" params={params} options={studies} value={study} />
+        {rows.length > 1 && (
+          <Choice
+            label="Variant"
+            name="variant"
+            params={params}
+            options={rows.map(({ variant }) => variant)}
+            value={row?.variant ?? ''}
+          />
+        )}
+      </div>
+      <Status of={names} empty="The study has no curve with both of its ends yet." />
+      {row !== undefined && <Charts key={`${study} ${row.variant}`} study={study} names={row} params={params} />}
+    </>
+  )
+}
+
+function Charts({ study, names, params }: { study: string; names: NamesRow; params: URLSearchParams }) {
+  const { revision } = useSession()
+  const { variant, methods, pairs } = names
+  // biome-ignore lint/correctness/useExhaustiveDependencies: charts are made anew when rows have been recorded
+  const charts = useMemo(() => {
+    forgetAnswers()
+    return linkedCharts(study, variant, methods)
+  }, [study, variant, methods.join(), revision])
+  const choice = choiceOf(params, names)
+  useChoice(charts, choice)
+  const version = JSON.stringify([study, variant, methods, revision])
+  const toggle = (name: 'method' | 'pair', value: string) => {
+    const chosen = name === 'method' ? choice.methods : choice.pairs
+    changeAddress({ [name]: chosen.includes(value) ? chosen.filter((one) => one !== value) : [...chosen, value] })
+  }
+  const isAll = choice.methods.length === 0 && choice.pairs.length === 0 && choice.range === null
+  return (
+    <>
+      <Legend label="Methods" names={methods} chosen={choice.methods} onToggle={(name) => toggle('method', name)} />
+      <ul class="legend" aria-label="Pairs">
+        {pairs.length <= 45 &&
+          pairs.map((pair) => (
+            <li key={pair}>
+              <button
+                type="button"
+                class="chip"
+                aria-pressed={choice.pairs.includes(pair)}
+                data-quiet={choice.pairs.length > 0 && !choice.pairs.includes(pair)}
+                onClick={() => toggle('pair', pair)}
+              >
+                {pair}
+              </button>
+            </li>
+          ))}
+      </ul>
+      <p class="bar" role="status">
+        <span class="quiet">{describe(choice)}</span>
+        {!isAll && <a href={hrefWith({ method: null, pair: null, low: null, high: null })}>Show everything</a>}
+      </p>
+      <div class="grid">
+        <section>
+          <h2>Barrier by method</h2>
+          <p class="quiet">One dot a pair. Drag to choose a range.</p>
+          <Chart label="Barrier by method, one dot a pair" version={version} build={charts.barriers} />
+        </section>
+        <section>
+          <h2>Barrier by method and pair</h2>
+          <p class="quiet">Darker is higher. Click a cell to choose its method and pair.</p>
+          <Chart label="Heat map of barriers by method and pair" version={version} build={charts.heatMap} />
+        </section>
+        <section>
+          <h2>Loss curves</h2>
+          <Chart label="Loss against λ of what is chosen" version={version} build={charts.curves} />
+        </section>
+        <section>
+          <h2>Correlation by layer</h2>
+          <p class="quiet">Mean over pairs of the diagonal of the feature correlation, after alignment.</p>
+          <Chart label="Mean feature correlation by layer and site" version={version} build={charts.correlations} />
+        </section>
+      </div>
+    </>
+  )
+}
+
+function choiceOf(params: URLSearchParams, { methods, pairs }: NamesRow): LinkedChoice {
+  const [low, high] = [params.get('low'), params.get('high')]
+  return {
+    methods: params.getAll('method').filter((name) => methods.includes(name)),
+    pairs: params.getAll('pair').filter((name) => pairs.includes(name)),
+    range: low === null || high === null ? null : [Number(low), Number(high)],
+  }
+}
+
+function describe({ methods, pairs, range }: LinkedChoice): string {
+  const parts = [
+    methods.length === 0 ? 'all methods' : methods.join(', '),
+    pairs.length === 0 ? 'all pairs' : pairs.join(', '),
+    ...(range === null ? [] : [`barriers from ${range[0].toFixed(3)} to ${range[1].toFixed(3)}`]),
+  ]
+  return `Shown: ${parts.join('; ')}`
+}
+
+/** Keep the selections of the charts and the address the same, whichever is changed. */
+function useChoice(charts: LinkedCharts, choice: LinkedChoice): void {
+  const source = useRef({})
+  const { methods, pairs, range } = choice
+  const word = JSON.stringify(choice)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `word` is all of the choice
+  useEffect(() => {
+    chooseValues(charts.method, 'method', methods, source.current)
+    chooseValues(charts.pair, 'pair', pairs, source.current)
+    if (JSON.stringify(charts.range.value ?? null) !== JSON.stringify(range)) {
+      chooseRange(charts.range, range, source.current)
+    }
+  }, [charts, word])
+  useEffect(() => {
+    const brushed = (value: readonly [number, number] | null | undefined) =>
+      changeAddress({ low: value?.[0], high: value?.[1] }, 'replace')
+    const clicked = (value: readonly (readonly [string, string])[] | null | undefined) => {
+      const [pair, method] = value?.[0] ?? []
+      changeAddress({ method, pair })
+    }
+    charts.range.addEventListener('value', brushed as never)
+    charts.cell.addEventListener('value', clicked as never)
+    return () => {
+      charts.range.removeEventListener('value', brushed as never)
+      charts.cell.removeEventListener('value', clicked as never)
+    }
+  }, [charts])
+}

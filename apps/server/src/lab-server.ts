@@ -1,0 +1,123 @@
+import { mkdir, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Cache, openCache } from '@isthmus/dataflow'
+import {
+  ingestSpool,
+  Lab,
+  openResults,
+  QueryPool,
+  type QueryPoolOptions,
+  type Results,
+  resultsPath,
+  Snapshots,
+} from '@isthmus/results'
+import { type BlobStorage, directoryStorage } from '@isthmus/storage'
+import type { Logger } from 'pino'
+import { LiveRuns } from './live-runs.ts'
+import { Metrics } from './metrics.ts'
+import { SharedActions } from './shared-actions.ts'
+import { TokenRing } from './tokens.ts'
+
+/** What a server works on. */
+export interface LabServerOptions {
+  /** The folder `.isthmus` that it owns. */
+  readonly home: string
+  /** The version of isthmus. */
+  readonly version: string
+  readonly log: Logger
+  readonly queries: QueryPoolOptions
+  /** Where blobs are, if not in the cache of the home folder. */
+  readonly storage?: BlobStorage
+  /** The largest blob that is taken. Default 64 GB. */
+  readonly maximumBlobBytes?: number
+  /** Requests that one token, or one address, may make in ten seconds. Default 20,000. */
+  readonly requestsPerTenSeconds?: number
+  /** Whether requests without a token are those of an administrator: on a loopback interface alone. */
+  readonly isOpen: boolean
+}
+
+const spoolMilliseconds = 5000
+/** Left free on the disk, for results and records. */
+const sparedBytes = 500_000_000
+
+/** A home folder that is served: its results, of which this process is the one writer, its cache, and what is kept of those
+ *  who use it.
+ */
+export class LabServer {
+  readonly options: LabServerOptions
+  readonly cache: Cache
+  readonly storage: BlobStorage
+  readonly results: Results
+  readonly lab: Lab
+  readonly snapshots: Snapshots
+  readonly actions: SharedActions
+  readonly queries: QueryPool
+  readonly tokens: TokenRing
+  readonly runs = new LiveRuns()
+  readonly metrics: Metrics
+  readonly #spool: NodeJS.Timeout
+
+  private constructor(
+    options: LabServerOptions,
+    parts: Pick<LabServer, 'cache' | 'storage' | 'results' | 'lab' | 'actions'>,
+  ) {
+    this.options = options
+    this.cache = parts.cache
+    this.storage = parts.storage
+    this.results = parts.results
+    this.lab = parts.lab
+    this.actions = parts.actions
+    this.snapshots = new Snapshots(parts.results, { folder: join(options.home, 'server', 'snapshots') })
+    this.queries = new QueryPool(options.queries)
+    this.tokens = new TokenRing(options.home)
+    this.metrics = new Metrics({
+      queriesWaiting: () => this.queries.waiting,
+      records: () => this.actions.size,
+      runs: () => this.runs.list().filter(({ state }) => state === 'running').length,
+    })
+    this.#spool = setInterval(() => this.#takeSpool(), spoolMilliseconds)
+    this.#spool.unref()
+  }
+
+  /** Take a home folder over.
+   *
+   *  @throws {UserError} when another process has its results, or it cannot be written.
+   */
+  static async open(options: LabServerOptions): Promise<LabServer> {
+    await mkdir(join(options.home, 'server'), { recursive: true, mode: 0o700 })
+    const cache = await openCache(join(options.home, 'cache'))
+    const results = await openResults(resultsPath(options.home))
+    const lab = new Lab(results)
+    const storage = options.storage ?? directoryStorage(cache)
+    const actions = await SharedActions.open(cache, storage, lab)
+    return new LabServer(options, { cache, storage, results, lab, actions })
+  }
+
+  /** Whether a blob of some size would leave room on the disk. */
+  async hasRoom(bytes: number): Promise<boolean> {
+    if (this.options.storage !== undefined) return true
+    const { bavail, bsize } = await statfs(this.options.home)
+    return bavail * bsize - bytes > sparedBytes
+  }
+
+  /** Give back what it holds; requests have ended. */
+  async close(): Promise<void> {
+    clearInterval(this.#spool)
+    this.queries.close()
+    await this.snapshots.close()
+    await this.results.close()
+    await this.storage.close()
+    this.cache.close()
+  }
+
+  /** Runs on this machine that use the same home leave their rows in its spool, since the results are taken. */
+  async #takeSpool(): Promise<void> {
+    try {
+      const { ingested, notices } = await ingestSpool(this.results, this.options.home)
+      for (const notice of notices) this.options.log.warn(notice)
+      if (ingested > 0) this.runs.announce({ type: 'rows', studies: [] })
+    } catch (error) {
+      this.options.log.error({ err: error }, 'rows in the spool could not be taken in')
+    }
+  }
+}

@@ -1,0 +1,137 @@
+import { type ActionRecord, artifactDigest, type Cache, type Digest, nodeKey } from '@isthmus/dataflow'
+import type { Action, Origin } from '@isthmus/remote'
+import type { ActionOrigin, Lab } from '@isthmus/results'
+import type { BlobStorage } from '@isthmus/storage'
+
+/** What became of a record that was given. */
+export type Given =
+  | { readonly state: 'taken' | 'present' }
+  /** Another value is there. */
+  | { readonly state: 'conflict'; readonly kept: Digest }
+  | { readonly state: 'incomplete'; readonly missing: readonly Digest[] }
+  | { readonly state: 'unsound'; readonly reason: string }
+
+const gatherMilliseconds = 20
+
+interface Waiting {
+  readonly origin: ActionOrigin
+  readonly resolve: () => void
+  readonly reject: (error: Error) => void
+}
+
+/** The records of a team: those of a cache, and who gave each. The first value of a key stays for good. */
+export class SharedActions {
+  readonly #cache: Cache
+  readonly #storage: BlobStorage
+  readonly #lab: Lab
+  readonly #origins: Map<string, Origin>
+  /** Digests of values that are being taken. */
+  readonly #taking = new Map<Digest, { readonly digest: Digest; readonly taken: Promise<void> }>()
+  #waiting: Waiting[] = []
+  #writing: Promise<void> | undefined
+
+  private constructor(cache: Cache, storage: BlobStorage, lab: Lab, origins: readonly ActionOrigin[]) {
+    this.#cache = cache
+    this.#storage = storage
+    this.#lab = lab
+    this.#origins = new Map(origins.map(({ key, by, isthmus, at }) => [key, { by, isthmus, at }]))
+  }
+
+  static async open(cache: Cache, storage: BlobStorage, lab: Lab): Promise<SharedActions> {
+    return new SharedActions(cache, storage, lab, await lab.origins())
+  }
+
+  /** How many keys there are. */
+  get size(): number {
+    return this.#origins.size
+  }
+
+  /** Records of keys, of those that are here with all their blobs.
+   *
+   *  @param trust Names of those whose results are wanted; undefined: anybody’s.
+   */
+  async find(keys: readonly Digest[], trust?: readonly string[]): Promise<Action[]> {
+    this.#cache.refresh()
+    const known = keys.flatMap((key) => this.#first(key) ?? [])
+    const wanted = known.filter(({ origin }) => trust === undefined || trust.includes(origin.by))
+    const blobs = [...new Set(wanted.flatMap(({ record }) => Object.values(record.output.blobs)))]
+    const missing = new Set(await this.#storage.missing(blobs))
+    return wanted.filter(({ record }) => !Object.values(record.output.blobs).some((blob) => missing.has(blob)))
+  }
+
+  /** Take a record whose blobs are here.
+   *
+   *  @param who Who gives it, with which version.
+   *  @returns Once it is durable.
+   */
+  async give(record: ActionRecord, who: Omit<Origin, 'at'>): Promise<Given> {
+    const reason = unsoundness(record)
+    if (reason !== undefined) return { state: 'unsound', reason }
+    this.#cache.refresh()
+    const known = this.#first(record.key)?.record.output.digest ?? this.#taking.get(record.key)?.digest
+    if (known !== undefined && known !== record.output.digest) return { state: 'conflict', kept: known }
+    const missing = await this.#storage.missing([...new Set(Object.values(record.output.blobs))])
+    if (missing.length > 0) return { state: 'incomplete', missing }
+    const taking = this.#taking.get(record.key)
+    if (taking !== undefined && taking.digest !== record.output.digest)
+      return { state: 'conflict', kept: taking.digest }
+    if (taking !== undefined || known !== undefined) {
+      await taking?.taken
+      return { state: 'present' }
+    }
+    const taken = this.#take(record, { ...who, at: new Date().toISOString() })
+    this.#taking.set(record.key, { digest: record.output.digest, taken })
+    try {
+      await taken
+      return { state: 'taken' }
+    } finally {
+      this.#taking.delete(record.key)
+    }
+  }
+
+  #first(key: Digest): Action | undefined {
+    const [record] = this.#cache.actions.of(key)
+    if (record === undefined) return undefined
+    // What a run on this machine put into the same cache was given by nobody.
+    const origin = this.#origins.get(key) ?? { by: 'local', isthmus: 'local', at: record.createdAt }
+    return { record, origin }
+  }
+
+  async #take(record: ActionRecord, origin: Origin): Promise<void> {
+    await this.#writeOrigin({ key: record.key, digest: record.output.digest, ...origin })
+    this.#origins.set(record.key, origin)
+    await this.#cache.actions.append(record)
+  }
+
+  /** Origins of the same moment share one transaction. */
+  #writeOrigin(origin: ActionOrigin): Promise<void> {
+    const written = new Promise<void>((resolve, reject) => this.#waiting.push({ origin, resolve, reject }))
+    this.#writing ??= this.#writeWaiting().finally(() => {
+      this.#writing = undefined
+    })
+    return written
+  }
+
+  async #writeWaiting(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      await new Promise((resolve) => setTimeout(resolve, gatherMilliseconds))
+      const batch = this.#waiting
+      this.#waiting = []
+      try {
+        await this.#lab.addOrigins(batch.map(({ origin }) => origin))
+        for (const { resolve } of batch) resolve()
+      } catch (error) {
+        for (const { reject } of batch) reject(error as Error)
+      }
+    }
+  }
+}
+
+/** Why a record cannot be what it says: its key and its digest follow from the rest. */
+function unsoundness({ key, operation, version, params, inputs, output }: ActionRecord): string | undefined {
+  if (nodeKey(operation, version, params, inputs) !== key)
+    return 'its key is not that of its operation, params and inputs'
+  if (artifactDigest(output.value, output.blobs) !== output.digest)
+    return 'its digest is not that of its value and blobs'
+  return undefined
+}

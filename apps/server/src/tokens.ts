@@ -1,0 +1,129 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { nameSchema, type Role, roleSchema } from '@isthmus/remote'
+import { UserError } from '@isthmus/tensor'
+import { z } from 'zod'
+
+const tokenSchema = z.object({
+  name: nameSchema,
+  role: roleSchema,
+  /** SHA-256 of the token, in hexadecimal. */
+  hash: z.string(),
+  createdAt: z.iso.datetime(),
+  revokedAt: z.iso.datetime().nullable(),
+})
+
+/** A token as the server knows it: never the token itself. */
+export type Token = z.infer<typeof tokenSchema>
+
+const fileSchema = z.object({ tokens: z.array(tokenSchema) })
+
+/** Where the tokens of a home folder are: `server/tokens.json`, readable by its owner alone. */
+export function tokensPath(home: string): string {
+  return join(home, 'server', 'tokens.json')
+}
+
+/** All tokens, those that were revoked, too, in the order in which they were made.
+ *
+ *  @throws {UserError} when the file cannot be read.
+ */
+export function listTokens(home: string): readonly Token[] {
+  const path = tokensPath(home)
+  if (!existsSync(path)) return []
+  try {
+    return fileSchema.parse(JSON.parse(readFileSync(path, 'utf8'))).tokens
+  } catch (error) {
+    throw new UserError(
+      `${path} cannot be read (${(error as Error).message}): restore it, or remove it and make tokens anew`,
+    )
+  }
+}
+
+/** Make a token.
+ *
+ *  @param name Whose it is: what it gives is written down under that name.
+ *  @returns The token, which cannot be had again.
+ *  @throws {UserError} when there is one of that name, the name is no single line of text, or the file cannot be written.
+ */
+export function createToken(home: string, name: string, role: Role): string {
+  if (!nameSchema.safeParse(name).success)
+    throw new UserError(`'${name}' cannot be the name of a token: give one line of text`)
+  const token = `isthmus_${randomBytes(32).toString('base64url')}`
+  changeTokens(home, (tokens) => {
+    if (tokens.some((known) => known.name === name && known.revokedAt === null)) {
+      throw new UserError(`There is a token '${name}' already: revoke it first, or give another name`)
+    }
+    return [...tokens, { name, role, hash: hashToken(token), createdAt: new Date().toISOString(), revokedAt: null }]
+  })
+  return token
+}
+
+/** Make a token worth nothing, at once, also for a server that runs.
+ *
+ *  @throws {UserError} when there is none of that name.
+ */
+export function revokeToken(home: string, name: string): void {
+  changeTokens(home, (tokens) => {
+    if (!tokens.some((known) => known.name === name && known.revokedAt === null)) {
+      const names = tokens.flatMap((known) => (known.revokedAt === null ? [known.name] : [])).join(', ') || 'none'
+      throw new UserError(`There is no token '${name}': there are ${names}`)
+    }
+    const revokedAt = new Date().toISOString()
+    return tokens.map((known) => (known.name === name && known.revokedAt === null ? { ...known, revokedAt } : known))
+  })
+}
+
+/** The tokens of a home folder, read again when their file has changed. */
+export class TokenRing {
+  readonly #home: string
+  #state = ''
+  #byHash: ReadonlyMap<string, Token> = new Map()
+
+  constructor(home: string) {
+    this.#home = home
+  }
+
+  /** Whether any token is worth something. */
+  get isEmpty(): boolean {
+    this.#refresh()
+    return this.#byHash.size === 0
+  }
+
+  /** Whose a token is; undefined when it is nobody’s, or was revoked.
+   *
+   *  It is looked up by its hash, so that the time which that takes tells nothing of tokens.
+   */
+  find(token: string): Token | undefined {
+    this.#refresh()
+    return this.#byHash.get(hashToken(token))
+  }
+
+  #refresh(): void {
+    const stats = statSync(tokensPath(this.#home), { throwIfNoEntry: false, bigint: true })
+    const state = stats === undefined ? '' : `${stats.ino} ${stats.mtimeNs} ${stats.size}`
+    if (state === this.#state) return
+    const valid = listTokens(this.#home).filter(({ revokedAt }) => revokedAt === null)
+    this.#byHash = new Map(valid.map((token) => [token.hash, token]))
+    this.#state = state
+  }
+}
+
+function hashToken(token: string): string {
+  return createHash('sha256').update(token).digest('hex')
+}
+
+function changeTokens(home: string, change: (tokens: readonly Token[]) => readonly Token[]): void {
+  const path = tokensPath(home)
+  const tokens = change(listTokens(home))
+  const temporary = `${path}.${process.pid}.tmp`
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    writeFileSync(temporary, `${JSON.stringify({ tokens }, null, 2)}\n`, { mode: 0o600 })
+    renameSync(temporary, path)
+  } catch (error) {
+    throw new UserError(`${path} cannot be written (${(error as Error).message}): free the disk, or give permission`)
+  } finally {
+    rmSync(temporary, { force: true })
+  }
+}

@@ -1,0 +1,5 @@
+export { type BullmqExecutorOptions, bullmqExecutor, type QueueRunEvent } from './bullmq-executor.ts'
+export { countJobs, drainQueue, type QueueCounts } from './drain-queue.ts'
+export type { QueueAddress } from './queue-connection.ts'
+export { parseResourceClasses, type ResourceClass, resourceClasses, resourceClassOf } from './resource-class.ts'
+export { type ServeQueueOptions, serveQueue, type WorkerEvent } from './serve-queue.ts'
