@@ -20,12 +20,14 @@ export interface ExecutorOptions {
   readonly queue?: string
   /** Of the jobs in the queue. */
   readonly priority?: string
+  /** More options of `sbatch`, for `slurm`. */
+  readonly slurm?: readonly string[]
 }
 
 /** Makes an executor over a cache. */
 export type ExecutorFactory = (cache: Cache) => Executor | Promise<Executor>
 
-const executors = ['local', 'bullmq'] as const
+const executors = ['local', 'bullmq', 'slurm'] as const
 
 /** The executor that the options ask for.
  *
@@ -35,9 +37,19 @@ const executors = ['local', 'bullmq'] as const
 export function chooseExecutor(options: ExecutorOptions, server?: WritableTier): ExecutorFactory {
   const name = executors.find((known) => known === (options.executor ?? 'local'))
   if (name === undefined) {
-    throw new UserError(`--executor ${options.executor} is not known: give ${executors.join(' or ')}`)
+    throw new UserError(`--executor ${options.executor} is not known: give ${executors.join(', ')}`)
   }
-  return name === 'bullmq' ? queueExecutor(options, server) : localExecutor(options)
+  if (name !== 'slurm' && options.slurm !== undefined && options.slurm.length > 0) {
+    throw new UserError('--slurm is of Slurm: add --executor slurm, or leave it out')
+  }
+  switch (name) {
+    case 'local':
+      return localExecutor(options)
+    case 'bullmq':
+      return queueExecutor(options, server)
+    case 'slurm':
+      return clusterExecutor(options)
+  }
 }
 
 /** Where the queue is that the options name.
@@ -88,6 +100,28 @@ function queueExecutor(options: ExecutorOptions, server: WritableTier | undefine
   return async () => {
     const { bullmqExecutor } = await import('@isthmus/executor-bullmq')
     return bullmqExecutor({ queue, tier: server, ...slots, ...first, onEvent: describeQueueEvent() })
+  }
+}
+
+function clusterExecutor({ jobs, memory, foreground, queue, priority, slurm = [] }: ExecutorOptions): ExecutorFactory {
+  const given = { memory, foreground, queue, priority }
+  const other = Object.entries(given).find(([, value]) => value !== undefined)?.[0]
+  if (other !== undefined) throw new UserError(`--${other} is not of --executor slurm: leave out one of them`)
+  const slots = jobs === undefined ? {} : { slots: parseCount('--jobs', jobs) }
+  const program = process.argv[1]!
+  return async (cache) => {
+    const { slurmExecutor } = await import('@isthmus/executor-slurm')
+    return slurmExecutor({
+      ...slots,
+      cacheDirectory: cache.directory,
+      otherCaches: cache.others,
+      command: [process.execPath, program, 'job'],
+      options: slurm,
+      onEvent: (event) => {
+        if (event.type === 'submitted') process.stderr.write(`array job ${event.array}: ${event.tasks} tasks\n`)
+        if (event.type === 'retried') process.stderr.write(`'${event.label}' is tried again: ${event.cause.message}\n`)
+      },
+    })
   }
 }
 

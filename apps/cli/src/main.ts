@@ -39,6 +39,7 @@ program
   )
   .option('--queue <url>', 'the queue of bullmq, redis://host:6379 (default: ISTHMUS_QUEUE)')
   .option('--priority <number>', 'of the jobs in the queue: lower ones go first')
+  .option('--slurm <option>', 'an option of sbatch, as --slurm=--partition=long; may be repeated', collect, [])
   .option('--foreground', 'compute in this process, one step after the other, for a debugger')
   .option('--cache-from <folder>', 'read this cache too, a team’s, and leave it as it is; may be repeated', collect, [])
   .option('--remote <url>', 'take what a team’s server has, and give it what is computed (default: ISTHMUS_REMOTE)')
@@ -216,6 +217,17 @@ token
   .action(async (name) => (await import('./commands/token.ts')).revokeCommand(name))
 
 program
+  .command('backup')
+  .description('copy the home folder, results, cache and tokens, also while it is served')
+  .argument('<folder>', 'a new one')
+  .action(async (folder) => (await import('./commands/backup.ts')).backupCommand(folder))
+program
+  .command('restore')
+  .description('make the home folder of a backup')
+  .argument('<backup>', 'the folder of it')
+  .action(async (backup) => (await import('./commands/backup.ts')).restoreCommand(backup))
+
+program
   .command('worker')
   .description('compute on this machine what runs with --executor bullmq put into a queue, until told to stop')
   .option('--queue <url>', 'redis://host:6379 (default: ISTHMUS_QUEUE)')
@@ -224,6 +236,12 @@ program
   .option('--memory <size>', 'how much memory they may take together by estimate, 8GB (default: three quarters)')
   .option('--classes <names>', 'which jobs: cpu, large-memory, separated by commas (default: all)')
   .action(async (options) => (await import('./commands/worker.ts')).workerCommand(options))
+
+program
+  .command('job', { hidden: true })
+  .description('do the job that a file describes: what a task of an array job of Slurm runs')
+  .argument('<file>', 'that run --executor slurm wrote')
+  .action(async (file) => (await import('./commands/job.ts')).jobCommand(file))
 
 const queue = program.command('queue').description('look after a queue')
 queue

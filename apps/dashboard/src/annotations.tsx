@@ -1,7 +1,7 @@
-import { useState } from 'preact/hooks'
 import { quoteLiteral } from '@isthmus/results/leaderboard-query'
-import { formatTime } from './format.ts'
+import { useState } from 'preact/hooks'
 import { hrefOf } from './address.ts'
+import { formatTime } from './format.ts'
 import { ask, type Row } from './server.ts'
 import { mayWrite, useSession } from './session.ts'
 import { useQuery } from './use-query.ts'
@@ -9,8 +9,8 @@ import { useQuery } from './use-query.ts'
 interface NoteRow extends Row {
   readonly id: string
   readonly text: string
-  readonly by: string
-  readonly at: string
+  readonly author: string
+  readonly made: string
 }
 
 interface TagRow extends Row {
@@ -26,7 +26,7 @@ export function Annotations({ subject }: { subject: string }) {
   const [error, setError] = useState<string | null>(null)
   const on = `where subject = ${quoteLiteral(subject)}`
   const notes = useQuery<NoteRow>(
-    `select id, text, "by", cast(at as varchar) as at from lab.note ${on} order by lab.note.at, id`,
+    `select id, text, author, cast(made_at as varchar) as made from lab.note ${on} order by made_at, id`,
   )
   const tags = useQuery<TagRow>(`select tag from lab.tag ${on} order by tag`)
   const send = async (method: string, path: string, body?: object) => {
@@ -38,7 +38,8 @@ export function Annotations({ subject }: { subject: string }) {
       setError((failure as Error).message)
     }
   }
-  const mayRemove = (by: string) => mayWrite(session) && (by === session.who.name || session.who.role === 'admin')
+  const mayRemove = (author: string) =>
+    mayWrite(session) && (author === session.who.name || session.who.role === 'admin')
   return (
     <section>
       <h2>Notes and tags</h2>
@@ -59,12 +60,12 @@ export function Annotations({ subject }: { subject: string }) {
           </li>
         ))}
       </ul>
-      {(notes.rows ?? []).map(({ id, text, by, at }) => (
+      {(notes.rows ?? []).map(({ id, text, author, made }) => (
         <article key={id}>
           <p class="text">{text}</p>
           <p class="quiet">
-            {by}, {formatTime(at)}{' '}
-            {mayRemove(by) && (
+            {author}, {formatTime(made)}{' '}
+            {mayRemove(author) && (
               <button type="button" class="plain" onClick={() => send('DELETE', `notes/${id}`)}>
                 Remove
               </button>

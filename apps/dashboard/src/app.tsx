@@ -2,7 +2,16 @@ import type { LiveRun } from '@isthmus/remote'
 import type { ComponentType } from 'preact'
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks'
 import { hrefOf, useAddress } from './address.ts'
-import { keepToken, keptToken, listen, liveRuns, onUnauthorized, ServerError, type Whoami, whoami } from './server.ts'
+import {
+  keepToken,
+  keptToken,
+  listen,
+  liveRuns,
+  onUnauthorized,
+  type ServerError,
+  type Whoami,
+  whoami,
+} from './server.ts'
 import { type Session, SessionContext } from './session.ts'
 import { SignIn } from './sign-in.tsx'
 import { ThemeSwitch } from './theme-switch.tsx'
@@ -52,7 +61,9 @@ export function App() {
       })
   }, [])
   useEffect(() => {
-    onUnauthorized(() => setEntry({ state: 'locked', message: keptToken() === null ? null : 'The token is not valid.' }))
+    onUnauthorized(() =>
+      setEntry({ state: 'locked', message: keptToken() === null ? null : 'The token is not valid.' }),
+    )
     enter()
   }, [enter])
   if (entry.state === 'entering') return null
@@ -80,9 +91,9 @@ function Page({ who }: { who: Whoami }) {
   }, [title])
   return (
     <SessionContext.Provider value={session}>
-      <a class="skip" href="#content" onClick={skipToContent}>
+      <button type="button" class="skip" onClick={() => document.getElementById('content')!.focus()}>
         Skip to the content
-      </a>
+      </button>
       <header class="top">
         <a class="brand" href={hrefOf('studies')}>
           Isthmus
@@ -155,11 +166,6 @@ function useLive(who: Whoami): Session {
 function withRun(runs: readonly LiveRun[], run: LiveRun): readonly LiveRun[] {
   const index = runs.findIndex(({ id }) => id === run.id)
   return index === -1 ? [run, ...runs] : runs.with(index, run)
-}
-
-function skipToContent(event: Event): void {
-  event.preventDefault()
-  document.getElementById('content')!.focus()
 }
 
 function signOut(): void {

@@ -38,7 +38,9 @@ export function curvesChart(points: readonly CurvePoint[], colours: readonly str
       strokeWidth: isThick ? 1.75 : 1,
       strokeOpacity: isThick ? 1 : 0.7,
     }),
-    ...(isThick ? [vg.dot(points, { x: 'lam', y: 'loss', fill: 'colour', r: 2, tip: { format: { fill: false } } })] : []),
+    ...(isThick
+      ? [vg.dot(points, { x: 'lam', y: 'loss', fill: 'colour', r: 2, tip: { format: { fill: false } } })]
+      : []),
     vg.colorDomain(colours),
     vg.colorRange(palette),
     vg.colorScale('ordinal'),

@@ -9,7 +9,12 @@ export function formatValue(value: Value | undefined, kind: Kind): string {
   const number = typeof value === 'number' ? value : Number(value)
   switch (kind) {
     case 'nats':
-      return Number.isFinite(number) ? number.toFixed(3).replace('-', '−') : String(value)
+      return Number.isFinite(number)
+        ? number
+            .toFixed(3)
+            .replace(/^-0\.000$/, '0.000')
+            .replace('-', '−')
+        : String(value)
     case 'count':
       return Math.round(number).toLocaleString('en')
     case 'seconds':
@@ -58,7 +63,8 @@ export function formatSettings(value: Value): string {
 
 /** The leaves of settings by their dotted names. Lists are leaves. */
 export function flatten(value: Value, prefix = ''): Record<string, Value> {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return prefix === '' ? {} : { [prefix]: value }
+  if (value === null || typeof value !== 'object' || Array.isArray(value))
+    return prefix === '' ? {} : { [prefix]: value }
   return Object.assign(
     {},
     ...Object.entries(value).map(([name, one]) => flatten(one, prefix === '' ? name : `${prefix}.${name}`)),

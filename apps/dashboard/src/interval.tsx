@@ -13,7 +13,7 @@ export function intervalScale(values: readonly (number | null)[], also: readonly
   return { least: least - margin, largest: largest + margin }
 }
 
-const width = 160
+const width = 120
 const height = 16
 
 /** An estimate with its interval, drawn; the numbers stand beside it. */

@@ -11,7 +11,9 @@ export function Legend(props: {
   return (
     <ul class="legend" aria-label={label}>
       {names.map((name, index) => {
-        const swatch = <span class="swatch" style={{ background: palette[index % palette.length] }} aria-hidden="true" />
+        const swatch = (
+          <span class="swatch" style={{ background: palette[index % palette.length] }} aria-hidden="true" />
+        )
         return (
           <li key={name}>
             {onToggle === undefined ? (

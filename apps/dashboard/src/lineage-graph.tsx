@@ -12,7 +12,6 @@ export function LineageGraph(props: { lineage: Lineage; chosen: string | null; o
     <svg class="lineage" width={width} height={height} viewBox={`0 0 ${width} ${height}`}>
       <title>What led to the result, from left to right</title>
       {edges.map((points, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: edges have no names
         <path key={index} d={pathOf(points)} />
       ))}
       {places.map((node) => (

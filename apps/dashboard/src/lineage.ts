@@ -43,6 +43,8 @@ export interface Lineage {
   readonly height: number
 }
 
+const margin = 6
+
 /** The size of a box, in pixels. */
 export const boxSize = { width: 172, height: 42 }
 
@@ -127,19 +129,22 @@ function leafNode(digest: string, name: string, model: ModelRow | undefined): Li
 /** Lay boxes out, what is made to the right of what it is made from. */
 export function layOut(nodes: readonly LineageNode[]): Lineage {
   const graph = new dagre.graphlib.Graph()
-  graph.setGraph({ rankdir: 'LR', nodesep: 14, ranksep: 44, marginx: 4, marginy: 4 })
+  graph.setGraph({ rankdir: 'LR', nodesep: 14, ranksep: 44, marginx: margin, marginy: margin })
   graph.setDefaultEdgeLabel(() => ({}))
   for (const { id } of nodes) graph.setNode(id, { ...boxSize })
   for (const { id, from } of nodes) for (const source of from) graph.setEdge(source, id)
   dagre.layout(graph)
+  const edges: Lineage['edges'] = graph.edges().map((edge: Edge) => graph.edge(edge).points)
+  // The graph's own size has its boxes, and not all bends of its lines.
   const { width = 0, height = 0 } = graph.graph()
+  const bends = edges.flat()
   return {
     nodes: nodes.map((node) => {
       const { x, y } = graph.node(node.id)
       return { ...node, x, y }
     }),
-    edges: graph.edges().map((edge: Edge) => graph.edge(edge).points),
-    width,
-    height,
+    edges,
+    width: Math.max(width, ...bends.map(({ x }) => x + margin)),
+    height: Math.max(height, ...bends.map(({ y }) => y + margin)),
   }
 }

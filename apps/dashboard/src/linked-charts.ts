@@ -1,5 +1,5 @@
-import { clauseInterval, clausePoints, Selection } from '@uwdata/mosaic-core'
 import { quoteLiteral } from '@isthmus/results/leaderboard-query'
+import { clauseInterval, clausePoints, Selection } from '@uwdata/mosaic-core'
 import * as vg from '@uwdata/vgplot'
 import { column } from '@uwdata/vgplot'
 import { palette } from './curves-chart.ts'
@@ -12,30 +12,29 @@ export interface LinkedChoice {
   readonly range: readonly [number, number] | null
 }
 
-/** The selections of a study’s linked views, and its charts. */
+/** The charts of a study’s linked views. */
 export interface LinkedCharts {
-  readonly method: Selection
-  readonly pair: Selection
-  readonly range: Selection
-  /** What is clicked in the heat map: a method and a pair. */
-  readonly cell: Selection
   barriers(width: number): Element
   curves(width: number): Element
   correlations(width: number): Element
   heatMap(width: number): Element
+  /** Show what is chosen. */
+  choose(choice: LinkedChoice): void
+  /** What is dragged over: a range of barriers. */
+  readonly brush: Selection
+  /** What is clicked: a pair and a method. */
+  readonly cell: Selection
 }
 
-/** Build the selections and charts of a study’s variant.
+/** Make the charts of a study’s variant.
  *
  *  Barriers and the heat map show everything and what of it is chosen; curves and correlations show what is chosen.
  *  @param methods All of them: each keeps its colour.
  */
 export function linkedCharts(study: string, variant: string, methods: readonly string[]): LinkedCharts {
-  const method = Selection.single()
-  const pair = Selection.single()
-  const range = Selection.single()
+  const brush = Selection.single()
   const cell = Selection.single()
-  const all = Selection.intersect({ include: [method, pair, range] })
+  const chosen = Selection.intersect()
   const is = (alias: string) => `${alias}study = ${quoteLiteral(study)} and ${alias}variant = ${quoteLiteral(variant)}`
   const barrier = vg.sql`${`(select method, pair, barrier from barrier where ${is('')})`}`
   const curve = vg.sql`${`(select c.method, c.pair, c.method || ' ' || c.pair as line, lam, loss, barrier
@@ -51,15 +50,27 @@ export function linkedCharts(study: string, variant: string, methods: readonly s
   const methodAxis = [vg.yDomain(methods), vg.yLabel(null), vg.marginLeft(labels), vg.yTickFormat(shorten)]
 
   return {
-    method,
-    pair,
-    range,
+    brush,
     cell,
+    choose(choice) {
+      // What was dragged over or clicked, and is not chosen any more, is not to be seen either.
+      if (choice.range === null) brush.reset()
+      if (choice.methods.length === 0 && choice.pairs.length === 0) cell.reset()
+      choose(chosen, choice)
+    },
     barriers: (width) =>
       vg.plot(
-        vg.dot(vg.from(barrier as never), { x: 'barrier', y: 'method', fill: 'method', r: 5, fillOpacity: 0.75 }),
-        vg.intervalX({ as: range }),
-        vg.highlight({ by: all }),
+        vg.dot(vg.from(barrier as never), {
+          x: 'barrier',
+          y: 'method',
+          fill: 'method',
+          r: 5,
+          fillOpacity: 0.75,
+          channels: { pair: 'pair' },
+          tip: { format: { fill: false } },
+        }),
+        vg.intervalX({ as: brush }),
+        vg.highlight({ by: chosen }),
         ...methodAxis,
         ...colours,
         vg.xLabel('barrier, nats'),
@@ -69,10 +80,11 @@ export function linkedCharts(study: string, variant: string, methods: readonly s
       ),
     curves: (width) =>
       vg.plot(
-        vg.line(vg.from(curve as never, { filterBy: all }), {
+        vg.line(vg.from(curve as never, { filterBy: chosen }), {
           x: 'lam',
           y: 'loss',
           z: 'line',
+          orderby: 'lam',
           stroke: 'method',
           strokeOpacity: 0.8,
           strokeWidth: 1.25,
@@ -88,16 +100,16 @@ export function linkedCharts(study: string, variant: string, methods: readonly s
       ),
     correlations: (width) =>
       vg.plot(
-        vg.line(vg.from(correlation as never, { filterBy: all }), {
+        vg.line(vg.from(correlation as never, { filterBy: chosen }), {
           x: 'layer',
           y: vg.avg('correlation'),
           z: 'method',
           fx: 'site',
           stroke: 'method',
-          sort: 'layer',
+          orderby: 'layer',
           strokeWidth: 1.75,
         }),
-        vg.dot(vg.from(correlation as never, { filterBy: all }), {
+        vg.dot(vg.from(correlation as never, { filterBy: chosen }), {
           x: 'layer',
           y: vg.avg('correlation'),
           fx: 'site',
@@ -109,6 +121,7 @@ export function linkedCharts(study: string, variant: string, methods: readonly s
         vg.xLabel('layer'),
         vg.fxLabel(null),
         vg.yLabel('mean correlation'),
+        vg.marginTop(36),
         vg.yGrid(true),
         vg.marginLeft(44),
         vg.width(width),
@@ -116,9 +129,9 @@ export function linkedCharts(study: string, variant: string, methods: readonly s
       ),
     heatMap: (width) =>
       vg.plot(
-        vg.cell(vg.from(barrier as never), { x: 'pair', y: 'method', fill: vg.avg('barrier'), inset: 0.5 }),
+        vg.cell(vg.from(barrier as never), { x: 'pair', y: 'method', fill: 'barrier', inset: 0.5, tip: true }),
         vg.toggle({ as: cell, channels: ['x', 'y'] }),
-        vg.highlight({ by: all }),
+        vg.highlight({ by: chosen }),
         ...methodAxis,
         vg.colorScheme('ylgnbu'),
         vg.xLabel(null),
@@ -136,13 +149,16 @@ function shorten(text: string): string {
   return text.length <= longestTick ? text : `…${text.slice(1 - longestTick)}`
 }
 
-/** Choose values of a column; none: all. */
-export function chooseValues(selection: Selection, field: string, values: readonly string[], source: object): void {
-  const points = values.length === 0 ? null : values.map((value) => [value])
-  selection.update(clausePoints([column(field)], points, { source, clients: new Set() }))
+/** Have a selection hold nothing but the rows that are chosen. */
+function choose(selection: Selection, { methods, pairs, range }: LinkedChoice): void {
+  const points = (values: readonly string[]) => (values.length === 0 ? null : values.map((value) => [value]))
+  const clients = new Set<never>()
+  selection.update(clausePoints([column('method')], points(methods), { source: sources.methods, clients }))
+  selection.update(clausePoints([column('pair')], points(pairs), { source: sources.pairs, clients }))
+  selection.update(
+    clauseInterval(column('barrier'), range === null ? null : [...range], { source: sources.range, clients }),
+  )
 }
 
-/** Choose a range of barriers; null: all. */
-export function chooseRange(selection: Selection, range: LinkedChoice['range'], source: object): void {
-  selection.update(clauseInterval(column('barrier'), range === null ? null : [...range], { source, clients: new Set() }))
-}
+/** Of two clauses of one source Mosaic keeps the later. */
+const sources = { methods: {}, pairs: {}, range: {} }

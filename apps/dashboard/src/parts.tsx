@@ -65,9 +65,11 @@ export function SortHeading(props: { name: string; sort: string; label: string; 
     <th scope="col" aria-sort={direction} class={isNumber ? 'number' : undefined} title={title}>
       <button type="button" class="plain" onClick={() => changeAddress({ sort: next, page: null })}>
         {label}
-        <span aria-hidden="true" class="arrow">
-          {direction === undefined ? '' : direction === 'ascending' ? '▲' : '▼'}
-        </span>
+        {direction !== undefined && (
+          <span aria-hidden="true" class="arrow">
+            {direction === 'ascending' ? '▲' : '▼'}
+          </span>
+        )}
       </button>
     </th>
   )

@@ -7,7 +7,11 @@ import type { Value } from './server.ts'
  *  @param settings What the study varies for it.
  *  @param models The names of A and B.
  */
-export function rerunCommand({ study, method }: ResultName, settings: Value, models: readonly [string, string]): string {
+export function rerunCommand(
+  { study, method }: ResultName,
+  settings: Value,
+  models: readonly [string, string],
+): string {
   const set = Object.entries(flatten(parseJson(settings))).flatMap(([name, value]) => [
     '--set',
     `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,

@@ -1,5 +1,5 @@
-import { resultSubjectSql } from './result-name.ts'
 import type { Kind } from './format.ts'
+import { resultSubjectSql } from './result-name.ts'
 
 /** A column of the table of results. */
 export interface ResultColumn {

@@ -25,9 +25,12 @@ export function encodeResult({ study, variant, pair, method }: ResultName): stri
 export function decodeResult(word: string): ResultName | null {
   const parts = word.split(separator)
   if (parts.length !== 4) return null
-  const [study, variant, pair, method] = parts.map((part) =>
-    part.replaceAll(/%7E/g, '~').replaceAll('%25', '%'),
-  ) as [string, string, string, string]
+  const [study, variant, pair, method] = parts.map((part) => part.replaceAll(/%7E/g, '~').replaceAll('%25', '%')) as [
+    string,
+    string,
+    string,
+    string,
+  ]
   return { study, variant, pair, method }
 }
 

@@ -1,6 +1,6 @@
 import { quoteIdentifier, quoteLiteral } from '@isthmus/results/leaderboard-query'
-import { resultSubjectSql } from './result-name.ts'
 import { defaultColumns, type ResultColumn, resultColumns } from './result-columns.ts'
+import { resultSubjectSql } from './result-name.ts'
 
 /** What of the results is asked for. */
 export interface ResultsRequest {

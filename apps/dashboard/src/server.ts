@@ -91,7 +91,9 @@ export async function runQuery(sql: string, signal?: AbortSignal): Promise<Query
 
 /** The rows of a result by the names of their columns. */
 export function rowsOf<Result extends Row>({ columns, rows }: QueryResult): Result[] {
-  return rows.map((row) => Object.fromEntries(columns.map(({ name }, index) => [name, row[index]])) as unknown as Result)
+  return rows.map(
+    (row) => Object.fromEntries(columns.map(({ name }, index) => [name, row[index]])) as unknown as Result,
+  )
 }
 
 export async function whoami(): Promise<Whoami> {

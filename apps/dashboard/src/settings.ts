@@ -8,7 +8,7 @@ import type { Value } from './server.ts'
  */
 export function variantSettings(run: Value, varied: Value): Value {
   const own = Object.entries(flatten(parseJson(varied)))
-  const variants = parseJson(run) as readonly Value[]
+  const variants = [parseJson(run)].flat() as readonly Value[]
   const matches = (variant: Value) => {
     const all = flatten(variant)
     return own.every(([name, value]) => JSON.stringify(all[name]) === JSON.stringify(value))

@@ -16,17 +16,21 @@ export interface Asked<Result> {
 export function useQuery<Result extends Row>(sql: string | null): Asked<Result> {
   const { revision } = useSession()
   const [asked, setAsked] = useState<Asked<Result>>({ rows: null, error: null, isPending: sql !== null })
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new revision asks the same again
   useEffect(() => {
     if (sql === null) return setAsked({ rows: null, error: null, isPending: false })
-    const abort = new AbortController()
+    // An answer that is not wanted any more is passed over: to abort it would cost the server a process.
+    let isWanted = true
+    const settle = (settled: Asked<Result>) => {
+      if (isWanted) setAsked(settled)
+    }
     setAsked((before) => ({ ...before, isPending: true }))
-    runQuery(sql, abort.signal)
-      .then((result) => setAsked({ rows: rowsOf<Result>(result), error: null, isPending: false }))
-      .catch((error: Error) => {
-        if (!abort.signal.aborted) setAsked({ rows: null, error: error.message, isPending: false })
-      })
-    return () => abort.abort()
+    runQuery(sql).then(
+      (result) => settle({ rows: rowsOf<Result>(result), error: null, isPending: false }),
+      (error: Error) => settle({ rows: null, error: error.message, isPending: false }),
+    )
+    return () => {
+      isWanted = false
+    }
   }, [sql, revision])
   return asked
 }

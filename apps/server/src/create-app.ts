@@ -93,9 +93,11 @@ export function createApp(server: LabServer, { page, stopping }: AppOptions): La
         onFound: (_, context) => context.header('cache-control', 'public, max-age=31536000, immutable'),
       }),
     )
-    app.get('*', serveStatic({ root: page }))
     // A view of the page is a path of its own.
-    app.get('*', serveStatic({ root: page, path: 'index.html' }))
+    const [files, index] = [serveStatic({ root: page }), serveStatic({ root: page, path: 'index.html' })]
+    for (const serve of [files, index]) {
+      app.get('*', (context, next) => (context.req.path.startsWith('/v1/') ? next() : serve(context, next)))
+    }
   }
   log.debug({ routes: app.routes.length }, 'routes')
   return app

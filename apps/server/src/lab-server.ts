@@ -13,6 +13,7 @@ import {
 } from '@isthmus/results'
 import { type BlobStorage, directoryStorage } from '@isthmus/storage'
 import type { Logger } from 'pino'
+import { answerRequests } from './backup.ts'
 import { LiveRuns } from './live-runs.ts'
 import { Metrics } from './metrics.ts'
 import { SharedActions } from './shared-actions.ts'
@@ -36,7 +37,7 @@ export interface LabServerOptions {
   readonly isOpen: boolean
 }
 
-const spoolMilliseconds = 5000
+const watchMilliseconds = 1000
 /** Left free on the disk, for results and records. */
 const sparedBytes = 500_000_000
 
@@ -55,7 +56,8 @@ export class LabServer {
   readonly tokens: TokenRing
   readonly runs = new LiveRuns()
   readonly metrics: Metrics
-  readonly #spool: NodeJS.Timeout
+  readonly #watch: NodeJS.Timeout
+  #looking: Promise<void> | undefined
 
   private constructor(
     options: LabServerOptions,
@@ -75,8 +77,8 @@ export class LabServer {
       records: () => this.actions.size,
       runs: () => this.runs.list().filter(({ state }) => state === 'running').length,
     })
-    this.#spool = setInterval(() => this.#takeSpool(), spoolMilliseconds)
-    this.#spool.unref()
+    this.#watch = setInterval(() => this.#lookAround(), watchMilliseconds)
+    this.#watch.unref()
   }
 
   /** Take a home folder over.
@@ -102,7 +104,8 @@ export class LabServer {
 
   /** Give back what it holds; requests have ended. */
   async close(): Promise<void> {
-    clearInterval(this.#spool)
+    clearInterval(this.#watch)
+    await this.#looking
     this.queries.close()
     await this.snapshots.close()
     await this.results.close()
@@ -110,14 +113,24 @@ export class LabServer {
     this.cache.close()
   }
 
-  /** Runs on this machine that use the same home leave their rows in its spool, since the results are taken. */
-  async #takeSpool(): Promise<void> {
-    try {
-      const { ingested, notices } = await ingestSpool(this.results, this.options.home)
-      for (const notice of notices) this.options.log.warn(notice)
-      if (ingested > 0) this.runs.announce({ type: 'rows', studies: [] })
-    } catch (error) {
-      this.options.log.error({ err: error }, 'rows in the spool could not be taken in')
-    }
+  #lookAround(): void {
+    this.#looking ??= this.#answerNeighbours()
+      .catch((error) =>
+        this.options.log.error({ err: error }, 'what other commands left in the home folder could not be done'),
+      )
+      .finally(() => {
+        this.#looking = undefined
+      })
+  }
+
+  /** Commands that use the same home folder cannot have the results: runs leave their rows in its spool, and a backup asks
+   *  for a copy.
+   */
+  async #answerNeighbours(): Promise<void> {
+    const { home, log } = this.options
+    const { ingested, notices } = await ingestSpool(this.results, home)
+    for (const notice of notices) log.warn(notice)
+    if (ingested > 0) this.runs.announce({ type: 'rows', studies: [] })
+    await answerRequests(home, (path) => this.results.copyTo(path))
   }
 }

@@ -6,6 +6,7 @@ import {
   defineOperation,
   type Job,
   openSource,
+  type RunEvent,
   WorkerLostError,
 } from '@isthmus/dataflow'
 import {
@@ -87,10 +88,11 @@ describe('resource classes', () => {
       () => expect(events).toContainEqual({ type: 'no-workers', class: 'large-memory', waiting: 1 }),
       5000,
     )
-    expect(await countJobs(lab.address)).toMatchObject({
+    const counts = {
       cpu: { waiting: 0, running: 0, failed: 0, workers: 1 },
       'large-memory': { waiting: 1, running: 0, failed: 0, workers: 0 },
-    })
+    }
+    await vi.waitFor(async () => expect(await countJobs(lab.address)).toEqual(counts), 5000)
     await lab.work({ classes: ['large-memory'] })
     expect((await running).result.counts).toMatchObject({ ran: 2 })
   })
@@ -101,7 +103,7 @@ describe('bullmqExecutor and serveQueue', () => {
     const lab = await makeLab()
     const worker = await lab.work()
     const runs = await Promise.all([lab.join(), lab.join()])
-    const target = wait.node({}, { name: 'shared', milliseconds: 300 })
+    const target = wait.node({}, { name: 'shared', milliseconds: 1000 })
     const results = await Promise.all(runs.map(({ cache, executor }) => runDummies(cache, [target], { executor })))
     expect(results.map(({ result }) => result.artifact(target).value)).toEqual(['shared', 'shared'])
     expect(worker.events.filter(({ type }) => type === 'started')).toHaveLength(1)
@@ -109,18 +111,25 @@ describe('bullmqExecutor and serveQueue', () => {
 
   it('goes on for the other run when one of two is interrupted', async () => {
     const lab = await makeLab()
-    await lab.work()
     const [first, second] = await Promise.all([lab.join(), lab.join()])
     const target = wait.node({}, { name: 'shared', milliseconds: 700 })
     const interrupt = new AbortController()
+    let started = 0
+    const onEvent = ({ type }: RunEvent) => {
+      if (type === 'started') started += 1
+    }
     const interrupted = runDummies(first.cache, [target], {
       executor: first.executor,
       signal: interrupt.signal,
-      onEvent: ({ type }) => {
-        if (type === 'progress') interrupt.abort()
+      onEvent: (event) => {
+        onEvent(event)
+        if (event.type === 'progress') interrupt.abort()
       },
     })
-    const other = runDummies(second.cache, [target], { executor: second.executor })
+    const other = runDummies(second.cache, [target], { executor: second.executor, onEvent })
+    await vi.waitFor(() => expect(started).toBe(2), 5000)
+    await vi.waitFor(async () => expect((await countJobs(lab.address)).cpu.waiting).toBe(1), 5000)
+    await lab.work()
     expect((await interrupted).result.interrupted).toBe(true)
     expect((await other).result.artifact(target).value).toBe('shared')
     expect(second.events.filter(({ type }) => type === 'added-again').length).toBeGreaterThanOrEqual(1)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { defineOperation, WorkerLostError } from '@isthmus/dataflow'
 import { echo, runDummies, temporaryDirectory } from '@isthmus/dataflow/executor-contract'
 import { UserError } from '@isthmus/tensor'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { runJobFile, slurmExecutor } from '../src/index.ts'
 import { memoryRequest } from '../src/task.ts'
 import { endingOf } from '../src/task-state.ts'
@@ -88,9 +88,11 @@ describe('slurmExecutor', () => {
     const directory = temporaryDirectory()
     const { PATH } = process.env
     process.env.PATH = directory
+    onTestFinished(() => {
+      process.env.PATH = PATH
+    })
     const made = slurmExecutor({ cacheDirectory: directory, command: ['true'] })
     await expect(made).rejects.toThrow(/^There is no Slurm on this machine/)
-    process.env.PATH = PATH
     expect(existsSync(join(directory, 'slurm'))).toBe(false)
   })
 })

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { openResults } from '../src/index.ts'
 import { manyResults, pointsPerResult } from './many-results.ts'
@@ -10,7 +11,7 @@ if (values.out === undefined || !Number.isSafeInteger(count) || count < 1) {
   process.exit(1)
 }
 const start = performance.now()
-const results = await openResults(values.out)
+const results = await openResults(resolve(process.env.INIT_CWD ?? '.', values.out))
 for (const rows of manyResults(count)) await results.ingest(rows)
 await results.close()
 const seconds = (performance.now() - start) / 1000

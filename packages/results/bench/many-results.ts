@@ -49,10 +49,10 @@ function studyOf(study: number, count: number): ResultRows {
       ...{ dtype: 'f32', hiddenSize: 768, layers: 12, heads: 12, vocabulary: 30_522 },
       source: `hf:lab/${name}-seed-${seed + 1}@${digestOf(random).slice(0, 40)}`,
     })),
-    alignments: new Array<NonNullable<ResultRows['alignments']>[number]>(),
-    correlations: new Array<NonNullable<ResultRows['correlations']>[number]>(),
-    curvePoints: new Array<NonNullable<ResultRows['curvePoints']>[number]>(),
-    artifacts: new Array<NonNullable<ResultRows['artifacts']>[number]>(),
+    alignments: [] as NonNullable<ResultRows['alignments']>[number][],
+    correlations: [] as NonNullable<ResultRows['correlations']>[number][],
+    curvePoints: [] as NonNullable<ResultRows['curvePoints']>[number][],
+    artifacts: [] as NonNullable<ResultRows['artifacts']>[number][],
   }
   for (let index = 0; index < count; index++) {
     const method = index % methods.length
@@ -93,8 +93,20 @@ function studyOf(study: number, count: number): ResultRows {
       })
     }
     tables.artifacts.push(
-      { digest: digestOf(random), operation: 'align.match', key, inputs: { a: modelA, b: modelB }, seconds: 20 * random() },
-      { digest: curve, operation: 'evaluation.curve', key: digestOf(random), inputs: { aligned: key }, seconds: 60 * random() },
+      {
+        digest: digestOf(random),
+        operation: 'align.match',
+        key,
+        inputs: { a: modelA, b: modelB },
+        seconds: 20 * random(),
+      },
+      {
+        digest: curve,
+        operation: 'evaluation.curve',
+        key: digestOf(random),
+        inputs: { aligned: key },
+        seconds: 60 * random(),
+      },
     )
   }
   return tables
@@ -113,5 +125,9 @@ function uniform(seed: number): () => number {
 
 /** 64 hexadecimal digits. */
 function digestOf(random: () => number): string {
-  return Array.from({ length: 8 }, () => Math.floor(random() * 2 ** 32).toString(16).padStart(8, '0')).join('')
+  return Array.from({ length: 8 }, () =>
+    Math.floor(random() * 2 ** 32)
+      .toString(16)
+      .padStart(8, '0'),
+  ).join('')
 }

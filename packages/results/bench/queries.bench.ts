@@ -1,6 +1,7 @@
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { openResults } from '../src/index.ts'
 import { curveBarrierQuery } from '../src/curve-barrier.ts'
+import { openResults } from '../src/index.ts'
 
 /** What a page of results asks, on a file that `generate` made: `npm run bench:queries -w @isthmus/results -- --file FILE`.
  *
@@ -30,7 +31,7 @@ const queries: Readonly<Record<string, string>> = {
   'rival: barriers of all points': `from (${curveBarrierQuery('curve_point')}) order by barrier desc limit 100`,
 }
 
-const results = await openResults(values.file, { readOnly: true })
+const results = await openResults(resolve(process.env.INIT_CWD ?? '.', values.file), { readOnly: true })
 await results.query('set threads = 2')
 for (const [name, sql] of Object.entries(queries)) console.log(`${name.padEnd(30)} ${await median(sql)} s`)
 await results.close()

@@ -52,7 +52,9 @@ comment on table curve_barrier is 'What the view barrier has of each curve, of a
  *  @param incoming A table of such points; `curve_point` has them.
  */
 export async function updateCurveBarriers(connection: DuckDBConnection, incoming: string): Promise<void> {
-  await connection.run(`delete from curve_barrier where (${curveColumns}) in (select (${curveColumns}) from ${incoming})`)
+  await connection.run(
+    `delete from curve_barrier where (${curveColumns}) in (select (${curveColumns}) from ${incoming})`,
+  )
   const changed = `curve_point semi join ${incoming} using (${curveColumns})`
   await connection.run(`insert into curve_barrier ${curveBarrierQuery(`(select * from ${changed})`)}`)
 }

@@ -19,7 +19,9 @@ export const leaderboardGroups: readonly GroupColumn[] = ['study', 'variant', 'm
  *  Pairs that share a seed are not independent, so the standard error over pairs, sd/√n, is too small and its interval
  *  too narrow; deleting one seed at a time deletes all of its pairs with it. G counts the seeds without which at least
  *  one pair remains; under three of them there is no interval. The difference to vanilla goes through the same, pair
- *  by pair. Sums run in a fixed order, so that the order in which rows were ingested changes no bit of the result.
+ *  by pair. θ_(s) is taken from the sum over all pairs less that over the pairs of s, which is one pass over the pairs and
+ *  not one for each seed. Sums run in a fixed order, over sorted lists, so that the order in which rows were ingested
+ *  changes no bit of the result.
  *
  *  @param groups At least one column; where they do not tell variants apart, the variants' pairs are pooled.
  *  @param source The view `barrier`, or a part of it.
@@ -32,58 +34,68 @@ export function leaderboardQuery(groups: readonly GroupColumn[], source = 'barri
   const renamed = groups.map(({ name }, index) => `group_${index + 1} as ${quoteIdentifier(name)}`).join(', ')
   const inVariant = groups.some(({ name }) => name === 'variant')
   return `
-with grouped as (
-  select ${selected}, model_a, model_b, symmetry, max_abs_logit_difference, tokens, seconds, settings,
-         barrier, barrier_linear, midpoint, difference_to_vanilla,
-         concat_ws(chr(31), study, variant, method, pair) as place
+with measured as (
+  select ${selected}, model_a, model_b, symmetry, max_abs_logit_difference, settings,
+         {'place': concat_ws(chr(31), study, variant, method, pair), 'model_a': model_a, 'model_b': model_b,
+          'barrier': barrier, 'barrier_linear': barrier_linear, 'midpoint': midpoint,
+          'difference': difference_to_vanilla, 'tokens': tokens, 'seconds': seconds} as measures
   from ${source}
   where barrier is not null
-), numbered as (
-  select *, dense_rank() over (order by ${names}) as group_number from grouped
-), pair_value as (
-  select group_number, 'barrier' as quantity, place, model_a, model_b, barrier as value from numbered
-  union all
-  select group_number, 'difference', place, model_a, model_b, difference_to_vanilla from numbered
-  where difference_to_vanilla is not null
-), seed as (
-  select distinct group_number, quantity, unnest([model_a, model_b]) as seed from pair_value
-), without_seed as (
-  select group_number, quantity, seed, avg(value order by place) as estimate
-  from seed join pair_value using (group_number, quantity)
-  where seed <> model_a and seed <> model_b
-  group by group_number, quantity, seed
-), centred as (
-  select *, avg(estimate) over (partition by group_number, quantity order by seed
-                                rows between unbounded preceding and unbounded following) as centre
-  from without_seed
-), jackknife as (
-  select group_number, quantity,
-         sqrt((count(*) - 1) / count(*) * sum((estimate - centre) ** 2 order by seed))
-           * student_t_quantile(count(*) - 1) as half_width
-  from centred
-  group by group_number, quantity
-  having count(*) >= 3
-), pair_mean as (
-  select group_number, avg(barrier order by place) as mean from numbered group by group_number
-), summary as (
-  select group_number, ${names},
+), grouped as (
+  select ${names}, row_number() over () as group_number,
+         list_sort(list(measures)) as pair_list,
          count(distinct (model_a, model_b)) as pairs,
          len(list_distinct(flatten(list([model_a, model_b])))) as models,
-         any_value(mean) as barrier,
-         sqrt(sum((barrier - mean) ** 2 order by place) / nullif(count(*) - 1, 0) / count(*)) as barrier_stderr,
-         avg(barrier_linear order by place) as barrier_linear,
-         avg(midpoint order by place) as midpoint,
-         avg(difference_to_vanilla order by place) as difference_to_vanilla,
          case when bool_or(symmetry = 'broken') then 'broken' when bool_and(symmetry = 'kept') then 'kept' end
            as symmetry,
-         max(max_abs_logit_difference) as max_abs_logit_difference,
-         avg(tokens order by place) as tokens,
-         avg(seconds order by place) as seconds${inVariant ? ',\n         any_value(settings) as settings' : ''}
-  from numbered join pair_mean using (group_number)
-  group by group_number, ${names}
+         max(max_abs_logit_difference) as max_abs_logit_difference${inVariant ? ',\n         any_value(settings) as settings' : ''}
+  from measured
+  group by ${names}
+), one_pair as (
+  select group_number, unnest(pair_list) as measures, generate_subscripts(pair_list, 1) as position from grouped
+), pair_value as (
+  select group_number, 'barrier' as quantity, position, measures.model_a, measures.model_b, measures.barrier as value
+  from one_pair
+  union all
+  select group_number, 'difference', position, measures.model_a, measures.model_b, measures.difference
+  from one_pair
+  where measures.difference is not null
+), of_all as (
+  select group_number, 'barrier' as quantity, [one.barrier for one in pair_list] as pair_values from grouped
+  union all
+  select group_number, 'difference', [one.difference for one in pair_list if one.difference is not null] from grouped
+), of_seed as (
+  select group_number, quantity, seed, list_sort(list({'position': position, 'value': value})) as parts
+  from (select *, unnest(list_distinct([model_a, model_b])) as seed from pair_value)
+  group by group_number, quantity, seed
+), without_seed as (
+  select group_number, quantity,
+         list((list_sum(pair_values) - list_sum([part.value for part in parts])) / (len(pair_values) - len(parts))
+              order by seed) as estimates
+  from of_seed join of_all using (group_number, quantity)
+  where len(pair_values) > len(parts)
+  group by group_number, quantity
+), jackknife as (
+  select group_number, quantity, list_avg(estimates) as centre,
+         sqrt((len(estimates) - 1) / len(estimates) * list_sum([(estimate - centre) ** 2 for estimate in estimates]))
+           * student_t_quantile(len(estimates) - 1) as half_width
+  from without_seed
+  where len(estimates) >= 3
+), summary as (
+  select * exclude pair_list,
+         [one.barrier for one in pair_list] as barriers,
+         list_avg(barriers) as barrier,
+         list_avg([one.barrier_linear for one in pair_list]) as barrier_linear,
+         list_avg([one.midpoint for one in pair_list]) as midpoint,
+         list_avg([one.difference for one in pair_list]) as difference_to_vanilla,
+         list_avg([one.tokens for one in pair_list]) as tokens,
+         list_avg([one.seconds for one in pair_list]) as seconds
+  from grouped
 )
 select ${renamed}, pairs, models,
-       barrier, barrier_stderr,
+       barrier,
+       sqrt(list_sum([(value - barrier) ** 2 for value in barriers]) / nullif(len(barriers) - 1, 0) / len(barriers))
+         as barrier_stderr,
        barrier - b.half_width as barrier_low, barrier + b.half_width as barrier_high,
        barrier_linear, midpoint,
        difference_to_vanilla,

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api'
 import { UserError } from '@isthmus/tensor'
+import { copyElsewhere } from './copy-elsewhere.ts'
 import { createDatabase } from './create-database.ts'
 import { ingestRows } from './ingest.ts'
 import { type JsonValue, jsonValueConverter } from './json-value.ts'
@@ -74,14 +75,11 @@ export class Results {
     return this.#writes
   }
 
-  /** Do something with the file while nothing writes to it and all that was written is in it.
-   *
-   *  @param task Must not open the file in this process, which would lose the lock of it on closing it.
-   */
-  async withFile(task: (path: string) => Promise<void>): Promise<void> {
+  /** Copy the file as it is when all that was asked before is in it, into one that is not there yet. */
+  async copyTo(path: string): Promise<void> {
     await this.#exclusively(async () => {
       await this.#connection.run('checkpoint')
-      await task(this.path)
+      await copyElsewhere(this.path, path)
     })
   }
 

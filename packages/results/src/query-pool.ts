@@ -27,11 +27,12 @@ export interface QueryMessage {
   readonly format: keyof QueryFormats
 }
 
-/** What it answers. */
-export type QueryAnswer =
+/** What it answers; after one that `isLast` it ends. */
+export type QueryAnswer = { readonly isLast?: boolean } & (
   | { readonly type: 'result'; readonly result: QueryFormats[keyof QueryFormats] }
   | { readonly type: 'refused'; readonly message: string }
   | { readonly type: 'failed'; readonly message: string }
+)
 
 /** How long a query may go on after it was told to stop, before its process is killed. */
 const graceMilliseconds = 1000
@@ -73,17 +74,18 @@ export class QueryPool {
   ): Promise<QueryFormats[Format]> {
     const { size = 2 } = this.#options
     while (this.#running >= size) await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    signal?.throwIfAborted()
-    if (this.#closed) throw new Error('The pool of queries was closed.')
     this.#running += 1
-    const child = this.#idle.pop() ?? this.#start()
+    let child: ChildProcess | undefined
     try {
+      signal?.throwIfAborted()
+      if (this.#closed) throw new Error('The pool of queries was closed.')
+      child = this.#idle.pop() ?? this.#start()
       const answer = await this.#ask(child, { path, sql, format, limits: this.#limits }, signal)
       if (answer.type === 'result') return answer.result as QueryFormats[Format]
       throw answer.type === 'refused' ? new UserError(answer.message) : new Error(answer.message)
     } finally {
       this.#running -= 1
-      if (this.#all.has(child)) this.#idle.push(child)
+      if (child !== undefined && this.#all.has(child)) this.#idle.push(child)
       this.#waiting.shift()?.()
     }
   }
@@ -123,18 +125,29 @@ export class QueryPool {
 
   async #ask(child: ChildProcess, message: QueryMessage, signal: AbortSignal | undefined): Promise<QueryAnswer> {
     const { timeoutMs, waitMs } = { ...sandboxDefaults, ...message.limits }
+    let isLate = false
     const kill = () => {
       this.#forget(child)
       child.kill('SIGKILL')
     }
-    const timer = setTimeout(kill, timeoutMs + waitMs + graceMilliseconds)
+    const timer = setTimeout(
+      () => {
+        isLate = true
+        kill()
+      },
+      timeoutMs + waitMs + graceMilliseconds,
+    )
     signal?.addEventListener('abort', kill, { once: true })
     child.ref()
     try {
       child.send(message, () => undefined)
       const answer = await answerOf(child)
       signal?.throwIfAborted()
-      if (answer === null) throw new UserError(`The query was stopped after ${timeoutMs / 1000} s: ask for less of it`)
+      if (answer === null) {
+        const reason = isLate ? `stopped after ${timeoutMs / 1000} s` : 'killed from outside, as for want of memory'
+        throw new UserError(`The query was ${reason}: ask for less of it`)
+      }
+      if (answer.isLast) this.#forget(child)
       return answer
     } finally {
       clearTimeout(timer)

@@ -23,7 +23,9 @@ export function serveQueries(): void {
     const watch = watchMemory()
     const answer = await answerTo(message)
     clearInterval(watch)
-    process.send!(answer)
+    // What is not given back after a large query would count towards the next one.
+    const isLast = process.memoryUsage.rss() > residentLimit / 2
+    process.send!({ ...answer, isLast }, () => isLast && process.kill(process.pid, 'SIGKILL'))
   })
 }
 
@@ -44,6 +46,8 @@ function watchMemory(): NodeJS.Timeout {
   return setInterval(() => {
     if (process.memoryUsage.rss() <= residentLimit) return
     const message = `The query was stopped at ${(residentLimit / 1e9).toFixed(1)} GB of memory: ask for less of it`
-    process.send!({ type: 'refused', message } satisfies QueryAnswer, () => process.kill(process.pid, 'SIGKILL'))
+    process.send!({ type: 'refused', message, isLast: true } satisfies QueryAnswer, () =>
+      process.kill(process.pid, 'SIGKILL'),
+    )
   }, watchMilliseconds)
 }

@@ -1,7 +1,5 @@
-import { execFile } from 'node:child_process'
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import type { Results } from './open-results.ts'
 
 /** A copy of the results as they were. */
@@ -26,7 +24,6 @@ interface Held extends Snapshot {
 }
 
 const suffix = '.snapshot.duckdb'
-const run = promisify(execFile)
 
 /** Copies of an open results file for those who read, so that they neither wait for a writer nor hold one up.
  *
@@ -87,7 +84,7 @@ export class Snapshots {
     const writes = this.#results.writes
     const asOf = new Date()
     try {
-      await this.#results.withFile((file) => copyElsewhere(file, temporary))
+      await this.#results.copyTo(temporary)
       await rename(temporary, path)
     } finally {
       await rm(temporary, { force: true })
@@ -108,15 +105,4 @@ async function removeEarlier(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     if (name.endsWith(suffix) || name.endsWith(`${suffix}.tmp`)) await rm(join(folder, name), { force: true })
   }
-}
-
-/** Copy a file in a process of its own, on write where the file system can.
- *
- *  A process loses its lock of a file, DuckDB's too, when it closes any descriptor of it (POSIX, `fcntl`): it must not
- *  open the file itself.
- */
-async function copyElsewhere(from: string, to: string): Promise<void> {
-  const program =
-    "const fs = require('node:fs'); fs.copyFileSync(process.argv[1], process.argv[2], fs.constants.COPYFILE_FICLONE)"
-  await run(process.execPath, ['-e', program, from, to])
 }

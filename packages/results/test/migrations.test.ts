@@ -5,8 +5,8 @@ import { UserError } from '@isthmus/tensor'
 import { describe, expect, it } from 'vitest'
 import { encodeRows, openResults, type Results, schemaVersion } from '../src/index.ts'
 import { oldestVersion } from '../src/migrations.ts'
-import { decodeRows } from '../src/rows-json.ts'
 import { tablesOfRows } from '../src/rows.ts'
+import { decodeRows } from '../src/rows-json.ts'
 import { inTemporaryFolder, oneOfEach } from './sample-rows.ts'
 
 /** Versions before this one, each with a fixture: what its code wrote, as SQL. */

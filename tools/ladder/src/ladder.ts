@@ -1,4 +1,5 @@
-/** The rungs, first to last: each package of `packages/` by its folder, then the other top folders as one rung each.
+/** The rungs, first to last: each package of `packages/` by its folder, each application, then the other top folders as one
+ *  rung each.
  *
  *  A project may depend only on projects of earlier rungs. A new package is one entry here.
  */
@@ -25,16 +26,19 @@ export const ladder: readonly string[] = [
   'remote',
   'figures',
   'study',
-  'apps',
+  'apps/server',
+  'apps/dashboard',
+  'apps/cli',
   'experiments',
   'tools',
 ]
 
-/** The rung of a project: the name of its folder under `packages/`, else the top folder that it lies in.
+/** The rung of a project: the name of its folder under `packages/`, its path under `apps/`, else the top folder that it lies in.
  *
  *  @param root The project's folder relative to the workspace, such as `packages/tensor` or `apps/cli`.
  */
 export function rungOf(root: string): string {
   const [top, folder] = root.split('/')
+  if (top === 'apps') return root
   return top === 'packages' ? folder! : top!
 }

@@ -1,5 +1,5 @@
-import { useMemo } from 'preact/hooks'
 import { quoteLiteral } from '@isthmus/results/leaderboard-query'
+import { useMemo } from 'preact/hooks'
 import { changeAddress, hrefWith } from '../address.ts'
 import { Chart } from '../chart.tsx'
 import { type CurvePoint, curvesChart } from '../curves-chart.ts'
@@ -30,9 +30,16 @@ interface Compared {
 }
 
 const numbers = resultColumns.filter(({ name }) =>
-  ['barrier', 'difference_to_vanilla', 'midpoint', 'loss_a', 'loss_b', 'lam_max', 'max_abs_logit_difference', 'seconds'].includes(
-    name,
-  ),
+  [
+    'barrier',
+    'difference_to_vanilla',
+    'midpoint',
+    'loss_a',
+    'loss_b',
+    'lam_max',
+    'max_abs_logit_difference',
+    'seconds',
+  ].includes(name),
 )
 const names = ['study', 'variant', 'pair', 'method'] as const
 const maximumColours = 10
@@ -107,9 +114,9 @@ function sorted(compared: readonly Compared[], params: URLSearchParams): Compare
   const sort = params.get('sort') ?? 'barrier'
   const name = sort.replace(/^-/, '')
   const sign = sort.startsWith('-') ? -1 : 1
-  const valueOf = ({ row, settings }: Compared) => row[name] ?? settings[name] ?? null
+  const sortValue = ({ row, settings }: Compared) => row[name] ?? settings[name] ?? null
   return [...compared].sort((one, other) => {
-    const [a, b] = [valueOf(one), valueOf(other)]
+    const [a, b] = [sortValue(one), sortValue(other)]
     if (a === null || b === null) return Number(a === null) - Number(b === null)
     if (typeof a === 'number' && typeof b === 'number') return sign * (a - b)
     return sign * String(a).localeCompare(String(b), 'en', { numeric: true })

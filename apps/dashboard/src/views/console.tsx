@@ -130,7 +130,6 @@ function AnswerPart({ answer }: { answer: Answer }) {
           <thead>
             <tr>
               {columns.map(({ name, type }, index) => (
-                // biome-ignore lint/suspicious/noArrayIndexKey: columns are told apart by nothing else
                 <th key={index} scope="col" class={isNumeric[index] ? 'number' : undefined} title={type}>
                   {name}
                 </th>
@@ -139,10 +138,8 @@ function AnswerPart({ answer }: { answer: Answer }) {
           </thead>
           <tbody>
             {rows.slice(0, shownRows).map((row, number) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: rows are told apart by nothing else
               <tr key={number}>
                 {row.map((value, index) => (
-                  // biome-ignore lint/suspicious/noArrayIndexKey: as above
                   <td key={index} class={isNumeric[index] ? 'number' : undefined}>
                     {cellText(value)}
                   </td>
@@ -178,7 +175,12 @@ function SaveQuery({ sql }: { sql: string }) {
   }
   return (
     <>
-      <input aria-label="Name of the query" placeholder="name" value={name} onInput={(event) => setName(event.currentTarget.value)} />
+      <input
+        aria-label="Name of the query"
+        placeholder="name"
+        value={name}
+        onInput={(event) => setName(event.currentTarget.value)}
+      />
       <button type="button" disabled={name.trim() === ''} onClick={save}>
         Save
       </button>
@@ -194,12 +196,12 @@ function SaveQuery({ sql }: { sql: string }) {
 interface SavedQueryRow extends Row {
   readonly name: string
   readonly sql: string
-  readonly by: string
+  readonly author: string
 }
 
 function SavedQueries() {
   const session = useSession()
-  const saved = useQuery<SavedQueryRow>('select name, sql, "by" from lab.saved_query order by name')
+  const saved = useQuery<SavedQueryRow>('select name, sql, author from lab.saved_query order by name')
   const remove = async (name: string) => {
     await ask(`queries/${encodeURIComponent(name)}`, { method: 'DELETE' })
     session.refresh()
@@ -209,9 +211,9 @@ function SavedQueries() {
       <h2>Saved queries</h2>
       <Status of={saved} empty="None yet." />
       <ul>
-        {(saved.rows ?? []).map(({ name, sql, by }) => (
+        {(saved.rows ?? []).map(({ name, sql, author }) => (
           <li key={name}>
-            <a href={hrefOf('sql', { q: sql })}>{name}</a> <span class="quiet">{by}</span>{' '}
+            <a href={hrefOf('sql', { q: sql })}>{name}</a> <span class="quiet">{author}</span>{' '}
             {mayWrite(session) && (
               <button type="button" class="plain" aria-label={`Remove ${name}`} onClick={() => remove(name)}>
                 ×

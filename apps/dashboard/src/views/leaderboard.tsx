@@ -4,8 +4,8 @@ import { Interval, type IntervalScale, intervalScale } from '../interval.tsx'
 import { leaderboardLimit, leaderboardSql } from '../leaderboard-request.ts'
 import { Choice, SortHeading, Status, TableFrame } from '../parts.tsx'
 import type { Row } from '../server.ts'
-import { useStudies } from '../use-studies.ts'
 import { useQuery } from '../use-query.ts'
+import { useStudies } from '../use-studies.ts'
 
 interface LeaderboardRow extends Row {
   readonly method: string
@@ -49,9 +49,10 @@ export function LeaderboardView({ params }: { params: URLSearchParams }) {
       <Status of={board} empty="No curve has both of its ends yet." />
       {board.rows !== null && board.rows.length > 0 && <Board rows={board.rows} sort={sort} />}
       <p class="quiet note">
-        Barrier: max over λ of the loss, less the mean of the two models’ losses, in nats, averaged over pairs. Intervals
-        are 95 %, by jackknife over models, since pairs share models; there is none under three models.
-        {board.rows?.length === leaderboardLimit && ` Only the first ${leaderboardLimit} rows are shown: choose a study.`}
+        Barrier: max over λ of the loss, less the mean of the two models’ losses, in nats, averaged over pairs.
+        Intervals are 95 %, by jackknife over models, since pairs share models; there is none under three models.
+        {board.rows?.length === leaderboardLimit &&
+          ` Only the first ${leaderboardLimit} rows are shown: choose a study.`}
       </p>
     </>
   )
@@ -59,7 +60,9 @@ export function LeaderboardView({ params }: { params: URLSearchParams }) {
 
 function Board({ rows, sort }: { rows: readonly LeaderboardRow[]; sort: string }) {
   const places = ['study', 'variant'].filter((name) => new Set(rows.map((row) => row[name])).size > 1)
-  const barriers = intervalScale(rows.flatMap(({ barrier, barrier_low, barrier_high }) => [barrier, barrier_low, barrier_high]))
+  const barriers = intervalScale(
+    rows.flatMap(({ barrier, barrier_low, barrier_high }) => [barrier, barrier_low, barrier_high]),
+  )
   const differences = intervalScale(
     rows.flatMap((row) => [row.difference_to_vanilla, row.difference_low, row.difference_high]),
     [0],

@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef } from 'preact/hooks'
 import { changeAddress, hrefWith } from '../address.ts'
 import { Chart } from '../chart.tsx'
 import { Legend } from '../legend.tsx'
-import { chooseRange, chooseValues, type LinkedCharts, type LinkedChoice, linkedCharts } from '../linked-charts.ts'
+import { type LinkedCharts, type LinkedChoice, linkedCharts } from '../linked-charts.ts'
 import { forgetAnswers } from '../mosaic.ts'
 import { Choice, Status } from '../parts.tsx'
 import type { Row } from '../server.ts'
@@ -52,7 +52,6 @@ export function LinkedView({ params }: { params: URLSearchParams }) {
 function Charts({ study, names, params }: { study: string; names: NamesRow; params: URLSearchParams }) {
   const { revision } = useSession()
   const { variant, methods, pairs } = names
-  // biome-ignore lint/correctness/useExhaustiveDependencies: charts are made anew when rows have been recorded
   const charts = useMemo(() => {
     forgetAnswers()
     return linkedCharts(study, variant, methods)
@@ -131,30 +130,33 @@ function describe({ methods, pairs, range }: LinkedChoice): string {
   return `Shown: ${parts.join('; ')}`
 }
 
-/** Keep the selections of the charts and the address the same, whichever is changed. */
+const brushPause = 150
+
+/** Keep what the charts show and the address the same, whichever is changed. */
 function useChoice(charts: LinkedCharts, choice: LinkedChoice): void {
-  const source = useRef({})
-  const { methods, pairs, range } = choice
   const word = JSON.stringify(choice)
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `word` is all of the choice
+  const latest = useRef(choice)
+  latest.current = choice
+  useEffect(() => charts.choose(JSON.parse(word)), [charts, word])
   useEffect(() => {
-    chooseValues(charts.method, 'method', methods, source.current)
-    chooseValues(charts.pair, 'pair', pairs, source.current)
-    if (JSON.stringify(charts.range.value ?? null) !== JSON.stringify(range)) {
-      chooseRange(charts.range, range, source.current)
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const brushed = (range: readonly [number, number] | null | undefined) => {
+      if ((range ?? null) === null && latest.current.range === null) return
+      charts.choose({ ...latest.current, range: range ?? null })
+      clearTimeout(timer)
+      timer = setTimeout(() => changeAddress({ low: range?.[0], high: range?.[1] }, 'replace'), brushPause)
     }
-  }, [charts, word])
-  useEffect(() => {
-    const brushed = (value: readonly [number, number] | null | undefined) =>
-      changeAddress({ low: value?.[0], high: value?.[1] }, 'replace')
-    const clicked = (value: readonly (readonly [string, string])[] | null | undefined) => {
-      const [pair, method] = value?.[0] ?? []
+    const clicked = (cells: readonly (readonly [string, string])[] | null | undefined) => {
+      const { methods, pairs } = latest.current
+      const [pair, method] = cells?.[0] ?? []
+      if (pair === undefined && methods.length === 0 && pairs.length === 0) return
       changeAddress({ method, pair })
     }
-    charts.range.addEventListener('value', brushed as never)
+    charts.brush.addEventListener('value', brushed as never)
     charts.cell.addEventListener('value', clicked as never)
     return () => {
-      charts.range.removeEventListener('value', brushed as never)
+      clearTimeout(timer)
+      charts.brush.removeEventListener('value', brushed as never)
       charts.cell.removeEventListener('value', clicked as never)
     }
   }, [charts])

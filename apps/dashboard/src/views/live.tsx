@@ -1,7 +1,7 @@
+import { hrefOf } from '../address.ts'
 import { formatTime } from '../format.ts'
 import { Status, TableFrame } from '../parts.tsx'
 import { ProgressBar } from '../progress-bar.tsx'
-import { hrefOf } from '../address.ts'
 import type { Row } from '../server.ts'
 import { useSession } from '../session.ts'
 import { useQuery } from '../use-query.ts'
@@ -12,15 +12,16 @@ interface DisagreementRow extends Row {
   readonly kept: string
   readonly keeper: string | null
   readonly refused: string
-  readonly by: string
+  readonly author: string
   readonly isthmus: string
-  readonly at: string
+  readonly made: string
 }
 
 const disagreementsQuery = `
-select d.key, operation, d.kept, o."by" as keeper, d.refused, d."by", d.isthmus, cast(d.at as varchar) as at
+select d.key, operation, d.kept, o.author as keeper, d.refused, d.author, d.isthmus,
+       cast(d.made_at as varchar) as made
 from lab.disagreement d left join lab.action_origin o using (key) left join artifact using (key)
-order by d.at desc limit 100`
+order by d.made_at desc limit 100`
 
 /** What runs now, and values that contradict what is there. */
 export function LiveView() {
@@ -37,7 +38,8 @@ export function LiveView() {
             </h2>
             <ProgressBar run={run} />
             <p class="quiet">
-              {run.ran} computed, {run.cached} were there, {run.failed} failed; started by {run.by} {formatTime(run.startedAt)}
+              {run.ran} computed, {run.cached} were there, {run.failed} failed; started by {run.by}{' '}
+              {formatTime(run.startedAt)}
             </p>
             {run.running.length > 0 && (
               <ul class="steps" aria-label="Steps that are being computed">
@@ -70,8 +72,8 @@ export function LiveView() {
               </thead>
               <tbody>
                 {disagreements.rows.map((row) => (
-                  <tr key={row.key + row.refused + row.by}>
-                    <td>{formatTime(row.at)}</td>
+                  <tr key={row.key + row.refused + row.author}>
+                    <td>{formatTime(row.made)}</td>
                     <td>{row.operation}</td>
                     <td>
                       <code title={row.key}>{row.key.slice(0, 12)}</code>
@@ -80,7 +82,7 @@ export function LiveView() {
                       <code title={row.kept}>{row.kept.slice(0, 12)}</code> {row.keeper}
                     </td>
                     <td>
-                      <code title={row.refused}>{row.refused.slice(0, 12)}</code> {row.by}, isthmus {row.isthmus}
+                      <code title={row.refused}>{row.refused.slice(0, 12)}</code> {row.author}, isthmus {row.isthmus}
                     </td>
                   </tr>
                 ))}

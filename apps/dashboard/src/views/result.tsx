@@ -8,9 +8,9 @@ import { Legend } from '../legend.tsx'
 import { layOut, lineageNodes, type ModelRow, type StepRow, stepsQuery } from '../lineage.ts'
 import { LineageGraph } from '../lineage-graph.tsx'
 import { Status, TableFrame } from '../parts.tsx'
+import { rerunCommand } from '../rerun-command.ts'
 import { resultColumns } from '../result-columns.ts'
 import { isResult, type NamedRow, type ResultName, resultLabel, resultSubject } from '../result-name.ts'
-import { rerunCommand } from '../rerun-command.ts'
 import { ask, type Row, type Value } from '../server.ts'
 import { variantSettings } from '../settings.ts'
 import { useQuery } from '../use-query.ts'
@@ -32,7 +32,12 @@ interface Detail extends NamedRow {
 /** The page of one result. */
 export function ResultView({ params }: { params: URLSearchParams }) {
   const part = (name: string) => params.get(name) ?? ''
-  const name: ResultName = { study: part('study'), variant: part('variant'), pair: part('pair'), method: part('method') }
+  const name: ResultName = {
+    study: part('study'),
+    variant: part('variant'),
+    pair: part('pair'),
+    method: part('method'),
+  }
   const asked = useQuery<Detail>(detailQuery(name))
   const detail = asked.rows?.[0]
   return (
@@ -70,7 +75,9 @@ left join alignment a using (study, run, variant, pair, method)
 left join barrier_estimate e using (study, variant, pair, method)`
 }
 
-const numbers = resultColumns.filter(({ kind, name }) => kind !== 'json' && !['study', 'variant', 'pair', 'method', 'tags'].includes(name))
+const numbers = resultColumns.filter(
+  ({ kind, name }) => kind !== 'json' && !['study', 'variant', 'pair', 'method', 'tags'].includes(name),
+)
 
 function Numbers({ detail }: { detail: Detail }) {
   return (
@@ -165,7 +172,7 @@ function Correlations({ detail }: { detail: Detail }) {
 }
 
 interface OriginRow extends Row {
-  readonly by: string
+  readonly author: string
   readonly isthmus: string
   readonly steps: number
   readonly first: string
@@ -175,7 +182,7 @@ interface DisagreementRow extends Row {
   readonly key: string
   readonly kept: string
   readonly refused: string
-  readonly by: string
+  readonly author: string
 }
 
 function LineagePart({ name, chosen }: { name: ResultName; chosen: string | null }) {
@@ -187,26 +194,30 @@ function LineagePart({ name, chosen }: { name: ResultName; chosen: string | null
   const origins = useQuery<OriginRow>(
     keys === ''
       ? null
-      : `select "by", isthmus, cast(count(*) as integer) as steps, cast(min(at) as varchar) as first
+      : `select author, isthmus, cast(count(*) as integer) as steps, cast(min(made_at) as varchar) as first
          from lab.action_origin where key in (${keys}) group by all order by steps desc`,
   )
   const disagreements = useQuery<DisagreementRow>(
-    keys === '' ? null : `select key, kept, refused, "by" from lab.disagreement where key in (${keys}) order by key`,
+    keys === '' ? null : `select key, kept, refused, author from lab.disagreement where key in (${keys}) order by key`,
   )
   const lineage = useMemo(() => {
     if (steps.rows === null || models.rows === null || rootRows.rows === null || steps.rows.length === 0) return null
     const digests = rootRows.rows.map(({ digest }) => digest)
     return layOut(lineageNodes(steps.rows, models.rows, digests))
   }, [steps.rows, models.rows, rootRows.rows])
-  const box = lineage?.nodes.find(({ id }) => id === chosen) ?? lineage?.nodes.find(({ kind }) => kind === 'result')
+  const box =
+    lineage?.nodes.find(({ id }) => id === chosen) ??
+    lineage?.nodes
+      .filter(({ kind }) => kind === 'result')
+      .sort((one, other) => other.digests.length - one.digests.length)[0]
   return (
     <section class="wide">
       <h2>Where it comes from</h2>
       <Status of={steps} empty="Its steps have not been recorded." />
-      {(disagreements.rows ?? []).map(({ key, kept, refused, by }) => (
+      {(disagreements.rows ?? []).map(({ key, kept, refused, author }) => (
         <p key={key + refused} class="error" role="alert">
-          {by} had another value of the step <code>{key.slice(0, 12)}</code>: <code>{refused.slice(0, 12)}</code>, not{' '}
-          <code>{kept.slice(0, 12)}</code>, which is kept.
+          {author} had another value of the step <code>{key.slice(0, 12)}</code>: <code>{refused.slice(0, 12)}</code>,
+          not <code>{kept.slice(0, 12)}</code>, which is kept.
         </p>
       ))}
       {lineage !== null && (
@@ -227,9 +238,9 @@ function LineagePart({ name, chosen }: { name: ResultName; chosen: string | null
           )}
         </>
       )}
-      {(origins.rows ?? []).map(({ by, isthmus, steps: count, first }) => (
-        <p key={by + isthmus} class="quiet">
-          {by} gave {count} of its steps, computed with isthmus {isthmus}, first on {formatTime(first)}.
+      {(origins.rows ?? []).map(({ author, isthmus, steps: count, first }) => (
+        <p key={author + isthmus} class="quiet">
+          {author} gave {count} of its steps, computed with isthmus {isthmus}, first on {formatTime(first)}.
         </p>
       ))}
     </section>
@@ -305,8 +316,8 @@ function Again({ detail }: { detail: Detail }) {
         </button>
       </div>
       <p class="quiet">
-        Run of <a href={hrefOf('results', { study: detail.study })}>{detail.study}</a> recorded {formatTime(detail.finished_at)}{' '}
-        by isthmus {detail.version}
+        Run of <a href={hrefOf('results', { study: detail.study })}>{detail.study}</a> recorded{' '}
+        {formatTime(detail.finished_at)} by isthmus {detail.version}
         {engine['engine.name'] !== undefined && `, engine ${engine['engine.name']}`}
         {engine['engine.executionProvider'] !== undefined && ` on ${engine['engine.executionProvider']}`}. If it was
         started with --set, give the same: the settings that it had are below.

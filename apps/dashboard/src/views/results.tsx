@@ -65,7 +65,9 @@ function Filters({ request, params }: { request: ResultsRequest; params: URLSear
         <Choice label="Variant" name="variant" params={params} options={valuesOf('variant')} all="all" />
       )}
       <Choice label="Symmetry" name="symmetry" params={params} options={['kept', 'broken']} all="all" />
-      {valuesOf('tag').length > 0 && <Choice label="Tag" name="tag" params={params} options={valuesOf('tag')} all="all" />}
+      {valuesOf('tag').length > 0 && (
+        <Choice label="Tag" name="tag" params={params} options={valuesOf('tag')} all="all" />
+      )}
       <Bound label="Barrier from" name="low" value={request.low} />
       <Bound label="to" name="high" value={request.high} />
       <Choice label="Group by" name="group" params={params} options={groupings} all="nothing" />
@@ -189,6 +191,7 @@ function Pager({ page, rows, noun }: { page: number; rows: number | null; noun: 
 
 function ResultsTable({ rows, request }: { rows: readonly NamedRow[]; request: ResultsRequest }) {
   const [ticked, setTicked] = useTicked()
+  const columns = request.columns.filter(({ name }) => name !== 'variant' || rows.some(({ variant }) => variant !== ''))
   const words = rows.map(encodeResult)
   const areAllTicked = words.every((word) => ticked.has(word))
   const tickAll = () => {
@@ -203,7 +206,7 @@ function ResultsTable({ rows, request }: { rows: readonly NamedRow[]; request: R
           <th scope="col">
             <input type="checkbox" aria-label="Tick all of this page" checked={areAllTicked} onChange={tickAll} />
           </th>
-          {request.columns.map((column) => (
+          {columns.map((column) => (
             <SortHeading key={column.name} {...column} sort={request.sort} isNumber={isNumber(column)} />
           ))}
           <th scope="col">
@@ -222,7 +225,7 @@ function ResultsTable({ rows, request }: { rows: readonly NamedRow[]; request: R
                 onChange={() => setTicked(toggled(ticked, words[index]!))}
               />
             </td>
-            {request.columns.map((column) => (
+            {columns.map((column) => (
               <td key={column.name} class={isNumber(column) ? 'number' : undefined}>
                 {formatValue(row[column.name], column.kind)}
               </td>

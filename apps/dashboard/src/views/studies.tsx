@@ -43,7 +43,10 @@ export function StudiesView() {
   const started = running.filter(({ study }) => !asked.rows?.some((row) => row.study === study))
   return (
     <>
-      <Status of={asked} empty="Nothing has been recorded yet: isthmus run quickstart --remote with this server’s address." />
+      <Status
+        of={asked}
+        empty="Nothing has been recorded yet: isthmus run quickstart --remote with this server’s address."
+      />
       {started.map((run) => (
         <p key={run.id}>
           {run.study} <ProgressBar run={run} />
