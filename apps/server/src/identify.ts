@@ -35,7 +35,7 @@ function identityOf(context: Context, tokens: TokenRing, isOpen: boolean): Ident
     const [, token] = /^Bearer (\S+)$/i.exec(authorization) ?? []
     return token === undefined ? undefined : tokens.find(token)
   }
-  if (!isOpen || !tokens.isEmpty) return undefined
+  if (!isOpen || tokens.hadAny) return undefined
   const host = context.req.header('host') ?? ''
   const origin = context.req.header('origin')
   const isLocal =

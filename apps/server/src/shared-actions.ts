@@ -67,16 +67,15 @@ export class SharedActions {
   async give(record: ActionRecord, who: Omit<Origin, 'at'>): Promise<Given> {
     const reason = unsoundness(record)
     if (reason !== undefined) return { state: 'unsound', reason }
-    this.#cache.refresh()
-    const known = this.#first(record.key)?.record.output.digest ?? this.#taking.get(record.key)?.digest
-    if (known !== undefined && known !== record.output.digest) return { state: 'conflict', kept: known }
+    const before = this.#kept(record.key)
+    if (before !== undefined && before !== record.output.digest) return { state: 'conflict', kept: before }
     const missing = await this.#storage.missing([...new Set(Object.values(record.output.blobs))])
     if (missing.length > 0) return { state: 'incomplete', missing }
-    const taking = this.#taking.get(record.key)
-    if (taking !== undefined && taking.digest !== record.output.digest)
-      return { state: 'conflict', kept: taking.digest }
-    if (taking !== undefined || known !== undefined) {
-      await taking?.taken
+    // Another value may have been taken whole while the storage was asked.
+    const kept = this.#kept(record.key)
+    if (kept !== undefined && kept !== record.output.digest) return { state: 'conflict', kept }
+    if (kept !== undefined) {
+      await this.#taking.get(record.key)?.taken
       return { state: 'present' }
     }
     const taken = this.#take(record, { ...who, at: new Date().toISOString() })
@@ -87,6 +86,12 @@ export class SharedActions {
     } finally {
       this.#taking.delete(record.key)
     }
+  }
+
+  /** The digest of the value that a key has, or is about to have. */
+  #kept(key: Digest): Digest | undefined {
+    this.#cache.refresh()
+    return this.#first(key)?.record.output.digest ?? this.#taking.get(key)?.digest
   }
 
   #first(key: Digest): Action | undefined {

@@ -33,7 +33,7 @@ const requestMilliseconds = 3_600_000
 
 /** Serve a home folder.
  *
- *  On a loopback interface, while there is no token, requests need none; elsewhere every request needs one.
+ *  On a loopback interface, while no token was ever made, requests need none; elsewhere every request needs one.
  *  @throws {UserError} when the host is no loopback interface and there is no token; when the port is taken; when
  *    another process has the results of the home folder.
  */
@@ -63,7 +63,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
   const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}`
   return {
     url,
-    isOpen: isOpen && server.tokens.isEmpty,
+    isOpen: isOpen && !server.tokens.hadAny,
     async stop() {
       stopping.abort()
       const closed = new Promise<void>((resolve) => http.close(() => resolve()))

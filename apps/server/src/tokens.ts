@@ -79,6 +79,7 @@ export class TokenRing {
   readonly #home: string
   #state = ''
   #byHash: ReadonlyMap<string, Token> = new Map()
+  #hadAny = false
 
   constructor(home: string) {
     this.#home = home
@@ -88,6 +89,12 @@ export class TokenRing {
   get isEmpty(): boolean {
     this.#refresh()
     return this.#byHash.size === 0
+  }
+
+  /** Whether there ever was one, be it revoked: then requests without a token stay refused. */
+  get hadAny(): boolean {
+    this.#refresh()
+    return this.#hadAny
   }
 
   /** Whose a token is; undefined when it is nobody’s, or was revoked.
@@ -103,8 +110,10 @@ export class TokenRing {
     const stats = statSync(tokensPath(this.#home), { throwIfNoEntry: false, bigint: true })
     const state = stats === undefined ? '' : `${stats.ino} ${stats.mtimeNs} ${stats.size}`
     if (state === this.#state) return
-    const valid = listTokens(this.#home).filter(({ revokedAt }) => revokedAt === null)
+    const tokens = listTokens(this.#home)
+    const valid = tokens.filter(({ revokedAt }) => revokedAt === null)
     this.#byHash = new Map(valid.map((token) => [token.hash, token]))
+    this.#hadAny = tokens.length > 0
     this.#state = state
   }
 }

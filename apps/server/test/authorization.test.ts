@@ -81,6 +81,13 @@ describe('a token', () => {
     expect(await known.json()).toMatchObject({ name: 'ada', role: 'read' })
   })
 
+  it('is needed still when the last one was revoked', async () => {
+    const lab = await testLab()
+    createToken(lab.home, 'ada', 'read')
+    revokeToken(lab.home, 'ada')
+    expect((await lab.ask('GET', '/v1/whoami')).status).toBe(401)
+  })
+
   it('is needed before a server is reached by other machines', async () => {
     const home = temporaryFolder()
     const { log, ...options } = { log: undefined, home, version: '0', queries: { workerModule: '' }, host: '0.0.0.0' }

@@ -3,7 +3,9 @@ import { readdirSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { openCache } from '@isthmus/dataflow'
 import { encodeRows } from '@isthmus/results'
+import { directoryStorage } from '@isthmus/storage'
 import { tableFromIPC } from 'apache-arrow'
 import { describe, expect, it } from 'vitest'
 import { digestOf, record, rows, temporaryFolder, testLab, version } from './lab.ts'
@@ -103,6 +105,29 @@ describe('actions', () => {
     const many = await Promise.all(Array.from({ length: 20 }, (_, i) => statusOf(put(record(i, {}, { seed: 1 })))))
     expect(many.filter((status) => status === 201)).toHaveLength(1)
     expect(many.filter((status) => status === 409)).toHaveLength(19)
+  })
+
+  it('never change, however slow the storage is', async () => {
+    const directory = directoryStorage(await openCache(temporaryFolder()))
+    let [asked, answer] = [() => {}, () => {}]
+    const isAsked = new Promise<void>((resolve) => (asked = resolve))
+    const mayAnswer = new Promise<void>((resolve) => (answer = resolve))
+    let questions = 0
+    const missing: typeof directory.missing = async (blobs) => {
+      questions += 1
+      if (questions > 1) return directory.missing(blobs)
+      asked()
+      await mayAnswer
+      return directory.missing(blobs)
+    }
+    const { ask } = await testLab({ storage: { ...directory, missing } })
+    const put = (given: ReturnType<typeof record>) =>
+      statusOf(ask('PUT', `/v1/actions/${given.key}`, { record: given, isthmus: version }))
+    const slow = put(record(1))
+    await isAsked
+    expect(await put(record(2))).toBe(201)
+    answer()
+    expect(await slow).toBe(409)
   })
 
   it('are refused whose key or digest does not follow from them', async () => {

@@ -2,8 +2,11 @@ import {
   Bool,
   type DataType,
   Dictionary,
+  Field,
   Float64,
   Int32,
+  RecordBatch,
+  Schema,
   Table,
   TimestampMillisecond,
   tableToIPC,
@@ -27,8 +30,11 @@ export function encodeArrow({ columns, rows }: QueryResult): Uint8Array {
       rows.map((row) => row[index]!),
     ),
   )
-  const named = columns.map(({ name }, index) => [name, vectors[index]!] as const)
-  return tableToIPC(new Table(Object.fromEntries(named)), 'stream')
+  // An object's keys that are integers come before its others: columns get their names after they have their order.
+  const table = new Table(Object.fromEntries(vectors.map((vector, index) => [`column_${index}`, vector])))
+  const schema = new Schema(columns.map(({ name }, index) => new Field(name, vectors[index]!.type, true)))
+  const batches = table.batches.map(({ data }) => new RecordBatch(schema, data))
+  return tableToIPC(new Table(schema, batches), 'stream')
 }
 
 function vectorOf(type: string, values: readonly JsonValue[]): Vector {

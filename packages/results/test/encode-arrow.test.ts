@@ -31,7 +31,10 @@ const result: fc.Arbitrary<QueryResult> = fc
   .chain(({ types, length }) =>
     fc
       .array(fc.tuple(...types.map((type) => fc.option(kinds[type]!))), { minLength: length, maxLength: length })
-      .map((rows) => ({ columns: types.map((type, index) => ({ name: `${type} "${index}"`, type })), rows })),
+      .map((rows) => ({
+        columns: types.map((type, index) => ({ name: index % 2 === 0 ? `${type} "${index}"` : `${9 - index}`, type })),
+        rows,
+      })),
   )
 
 /** What a reader of Arrow finds for a value of JSON. */

@@ -56,7 +56,7 @@ describe('Lab', () => {
       await lab.putQuery({ name: 'all', sql: 'from barrier', ...written })
       expect(await lab.queries()).toEqual([{ name: 'all', sql: 'from barrier', ...written }])
       await close()
-      expect((await querySandboxed(path, 'select id, subject from lab.note join lab.tag on true')).rows).toEqual([
+      expect((await querySandboxed(path, 'select id, note.subject from lab.note join lab.tag on true')).rows).toEqual([
         ['n2', 'study:other'],
       ])
     }))

@@ -50,9 +50,13 @@ export function liveRoutes(app: LabApp, { runs }: LabServer, stopping: AbortSign
         for (const run of runs.list()) await write('run', { run })
         const heartbeat = setInterval(() => void stream.write(': still here\n\n'), heartbeatMilliseconds)
         await new Promise<void>((resolve) => {
-          stream.onAbort(resolve)
-          stopping.addEventListener('abort', () => resolve(), { once: true })
-          if (stopping.aborted) resolve()
+          const end = () => {
+            stopping.removeEventListener('abort', end)
+            resolve()
+          }
+          stream.onAbort(end)
+          stopping.addEventListener('abort', end, { once: true })
+          if (stopping.aborted || stream.aborted) end()
         })
         clearInterval(heartbeat)
         unlisten()
