@@ -1,21 +1,10 @@
-import { quoteLiteral } from '@isthmus/results/leaderboard-query'
+import type { Note, Tag } from '@isthmus/results'
 import { useState } from 'preact/hooks'
 import { hrefOf } from './address.ts'
 import { formatTime } from './format.ts'
-import { ask, type Row } from './server.ts'
+import { ask } from './server.ts'
 import { mayWrite, useSession } from './session.ts'
-import { useQuery } from './use-query.ts'
-
-interface NoteRow extends Row {
-  readonly id: string
-  readonly text: string
-  readonly author: string
-  readonly made: string
-}
-
-interface TagRow extends Row {
-  readonly tag: string
-}
+import { useWritten } from './use-query.ts'
 
 /** Notes and tags of people.
  *
@@ -24,11 +13,9 @@ interface TagRow extends Row {
 export function Annotations({ subject }: { subject: string }) {
   const session = useSession()
   const [error, setError] = useState<string | null>(null)
-  const on = `where subject = ${quoteLiteral(subject)}`
-  const notes = useQuery<NoteRow>(
-    `select id, text, author, cast(made_at as varchar) as made from lab.note ${on} order by made_at, id`,
-  )
-  const tags = useQuery<TagRow>(`select tag from lab.tag ${on} order by tag`)
+  const on = `subject=${encodeURIComponent(subject)}`
+  const notes = useWritten<Note>(`notes?${on}`)
+  const tags = useWritten<Tag>(`tags?${on}`)
   const send = async (method: string, path: string, body?: object) => {
     try {
       await ask(path, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
@@ -60,12 +47,12 @@ export function Annotations({ subject }: { subject: string }) {
           </li>
         ))}
       </ul>
-      {(notes.rows ?? []).map(({ id, text, author, made }) => (
+      {(notes.rows ?? []).map(({ id, text, by, at }) => (
         <article key={id}>
           <p class="text">{text}</p>
           <p class="quiet">
-            {author}, {formatTime(made)}{' '}
-            {mayRemove(author) && (
+            {by}, {formatTime(at)}{' '}
+            {mayRemove(by) && (
               <button type="button" class="plain" onClick={() => send('DELETE', `notes/${id}`)}>
                 Remove
               </button>

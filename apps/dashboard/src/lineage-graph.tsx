@@ -31,7 +31,7 @@ function Box(props: { node: PlacedNode; isChosen: boolean; onChoose: (id: string
       class={`box ${kind}`}
       transform={`translate(${x - width / 2} ${y - height / 2})`}
       role="button"
-      tabIndex={0}
+      tabindex={0}
       aria-pressed={isChosen}
       aria-label={`${kind} ${title}, ${detail}`}
       onClick={() => onChoose(id)}

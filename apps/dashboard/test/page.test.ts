@@ -58,14 +58,14 @@ describe('the table of results', () => {
   it('filters by study, words and bounds, and the address says so', async () => {
     await open('results')
     await expect.poll(() => page.getByRole('status').innerText()).toBe('1–72 of 72 results')
-    await page.getByLabel('Study', { exact: true }).selectOption('heads')
+    await page.getByRole('combobox', { name: 'Study' }).selectOption('heads')
     await page.getByLabel('Search').fill('seed-1 head-perm')
     await expect.poll(() => page.getByRole('status').innerText()).toBe('1–3 of 3 results')
     await expect.poll(() => rowsOf('Results').count()).toBe(3)
     expect(page.url()).toContain('study=heads&search=seed-1+head-perm')
     await page.reload()
     await expect.poll(() => rowsOf('Results').count()).toBe(3)
-    await page.getByLabel('Barrier from').fill('3.25')
+    await page.getByLabel('Barrier from').pressSequentially('3.25')
     await page.getByLabel('Barrier from').press('Enter')
     await expect.poll(() => rowsOf('Results').count()).toBe(2)
   })
@@ -149,7 +149,7 @@ describe('linked views', () => {
   })
 
   it('open as they were shared', async () => {
-    await open('linked?study=heads&method=vanilla&method=ffn&low=4&high=9')
+    await open('linked?study=heads&method=vanilla&method=ffn&low=3.9&high=9')
     await expect.poll(lines).toBe(8)
     expect(await page.getByRole('button', { name: 'ffn' }).getAttribute('aria-pressed')).toBe('true')
   })

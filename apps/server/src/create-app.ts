@@ -4,13 +4,14 @@ import { serveStatic } from '@hono/node-server/serve-static'
 import { z } from '@hono/zod-openapi'
 import { healthAnswer, type Problem, whoamiAnswer } from '@isthmus/remote'
 import { schemaVersion } from '@isthmus/results'
+import type { MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { compress } from 'hono/compress'
 import { HTTPException } from 'hono/http-exception'
 import { secureHeaders } from 'hono/secure-headers'
 import { rateLimiter } from 'hono-rate-limiter'
-import { identify } from './identify.ts'
-import { json, type LabApp, type LabContext, labApp, route } from './lab-app.ts'
+import { identify, refuseStrangers } from './identify.ts'
+import { json, type LabApp, type LabContext, type LabEnvironment, labApp, route } from './lab-app.ts'
 import type { LabServer } from './lab-server.ts'
 import { Refusal } from './refusal.ts'
 import { actionRoutes } from './routes/actions.ts'
@@ -30,12 +31,13 @@ export interface AppOptions {
 /** Of a request of JSON, in bytes. */
 const maximumBodyBytes = 32_000_000
 const windowMilliseconds = 10_000
-const defaultRequests = 20_000
+/** Requests that one token may make in that time, and an address without one, which may be guessing. */
+const [knownRequests, strangersRequests] = [20_000, 100]
 
 /** The application: every route, who may use it, and what of it is written down. */
 export function createApp(server: LabServer, { page, stopping }: AppOptions): LabApp {
   const app = labApp()
-  const { log, version, isOpen, requestsPerTenSeconds = defaultRequests } = server.options
+  const { log, version, isOpen } = server.options
 
   app.use(observe(server))
   app.onError((error, context) => answerError(error, context as LabContext, server))
@@ -54,19 +56,9 @@ export function createApp(server: LabServer, { page, stopping }: AppOptions): La
     }),
   )
   const isPublic = (path: string) => !path.startsWith('/v1/') && path !== '/metrics'
-  app.use(identify(server.tokens, { isOpen, isPublic }))
-  app.use(
-    '/v1/*',
-    rateLimiter({
-      windowMs: windowMilliseconds,
-      limit: requestsPerTenSeconds,
-      keyGenerator: (context) =>
-        (context as unknown as LabContext).get('identity')?.name ?? addressOf(context as unknown as LabContext),
-      handler: () => {
-        throw new Refusal(429, 'too-many', `more than ${requestsPerTenSeconds} requests in ten seconds: wait a little`)
-      },
-    }),
-  )
+  app.use(identify(server.tokens, isOpen))
+  app.use('/v1/*', limitRequests(server.options.requestsPerTenSeconds ?? knownRequests))
+  app.use(refuseStrangers(isPublic))
   const limited = bodyLimit({
     maxSize: maximumBodyBytes,
     onError: () => {
@@ -176,6 +168,22 @@ function answerError(error: Error, context: LabContext, server: LabServer): Resp
 
 function refuse(context: LabContext, status: number, error: Problem['error'], message: string): Response {
   return context.json({ error, message } satisfies Problem, status as 400)
+}
+
+function limitRequests(known: number): MiddlewareHandler {
+  const limitOf = (context: LabContext) => (context.get('identity') === undefined ? strangersRequests : known)
+  return rateLimiter<LabEnvironment>({
+    windowMs: windowMilliseconds,
+    limit: (context) => limitOf(context as LabContext),
+    keyGenerator: (context) => {
+      const identity = context.get('identity')
+      return identity === undefined ? `address ${addressOf(context as LabContext)}` : `token ${identity.name}`
+    },
+    handler: (context) => {
+      const limit = limitOf(context as LabContext)
+      throw new Refusal(429, 'too-many', `more than ${limit} requests in ten seconds: wait a little`)
+    },
+  }) as MiddlewareHandler
 }
 
 function isBlob({ method, path }: { readonly method: string; readonly path: string }): boolean {

@@ -7,20 +7,26 @@ import type { TokenRing } from './tokens.ts'
 const local: Identity = { name: 'local', role: 'admin' }
 const loopbackNames = /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/
 
-/** Find out who makes a request, and refuse it where that has to be known and is not.
+/** Find out who makes a request.
  *
  *  @param isOpen Whether requests without a token are those of an administrator of this machine. Then they must be
- *    meant for a loopback name: a page of another host, whose name was made to point here, is refused.
- *  @param isPublic Whether a path is everybody’s.
+ *    meant for a loopback name: a page of another host, whose name was made to point here, is nobody’s.
  */
-export function identify(
-  tokens: TokenRing,
-  { isOpen, isPublic }: { readonly isOpen: boolean; readonly isPublic: (path: string) => boolean },
-): MiddlewareHandler<LabEnvironment> {
+export function identify(tokens: TokenRing, isOpen: boolean): MiddlewareHandler<LabEnvironment> {
   return async (context, next) => {
     const identity = identityOf(context, tokens, isOpen)
     if (identity !== undefined) context.set('identity', identity)
-    else if (!isPublic(context.req.path)) {
+    await next()
+  }
+}
+
+/** Refuse requests of nobody.
+ *
+ *  @param isPublic Whether a path is everybody’s.
+ */
+export function refuseStrangers(isPublic: (path: string) => boolean): MiddlewareHandler<LabEnvironment> {
+  return async (context, next) => {
+    if (context.get('identity') === undefined && !isPublic(context.req.path)) {
       context.header('WWW-Authenticate', 'Bearer')
       const given = context.req.header('authorization') !== undefined
       throw new Refusal(401, 'unauthorized', given ? 'this token is nobody’s, or was revoked' : 'a token is needed')

@@ -124,10 +124,11 @@ export class LabServer {
   }
 
   /** Commands that use the same home folder cannot have the results: runs leave their rows in its spool, and a backup asks
-   *  for a copy.
+   *  for a copy. What they compute is in the cache.
    */
   async #answerNeighbours(): Promise<void> {
     const { home, log } = this.options
+    this.cache.refresh()
     const { ingested, notices } = await ingestSpool(this.results, home)
     for (const notice of notices) log.warn(notice)
     if (ingested > 0) this.runs.announce({ type: 'rows', studies: [] })

@@ -19,7 +19,11 @@ interface Waiting {
   readonly reject: (error: Error) => void
 }
 
-/** The records of a team: those of a cache, and who gave each. The first value of a key stays for good. */
+/** The records of a team: those of a cache, and who gave each. The first value of a key stays for good.
+ *
+ *  What runs on this machine put into the cache is found after the next `Cache.refresh`, which lists a folder and is not
+ *  for every request.
+ */
 export class SharedActions {
   readonly #cache: Cache
   readonly #storage: BlobStorage
@@ -51,7 +55,6 @@ export class SharedActions {
    *  @param trust Names of those whose results are wanted; undefined: anybody’s.
    */
   async find(keys: readonly Digest[], trust?: readonly string[]): Promise<Action[]> {
-    this.#cache.refresh()
     const known = keys.flatMap((key) => this.#first(key) ?? [])
     const wanted = known.filter(({ origin }) => trust === undefined || trust.includes(origin.by))
     const blobs = [...new Set(wanted.flatMap(({ record }) => Object.values(record.output.blobs)))]
@@ -90,7 +93,6 @@ export class SharedActions {
 
   /** The digest of the value that a key has, or is about to have. */
   #kept(key: Digest): Digest | undefined {
-    this.#cache.refresh()
     return this.#first(key)?.record.output.digest ?? this.#taking.get(key)?.digest
   }
 

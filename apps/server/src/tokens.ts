@@ -1,5 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { nameSchema, type Role, roleSchema } from '@isthmus/remote'
 import { UserError } from '@isthmus/tensor'
@@ -16,6 +26,11 @@ const tokenSchema = z.object({
 
 /** A token as the server knows it: never the token itself. */
 export type Token = z.infer<typeof tokenSchema>
+
+/** Who has no token: a run on the server’s machine; and how one names oneself. */
+const reservedNames = ['local', 'own']
+const lockMilliseconds = 10_000
+const pauseMilliseconds = 20
 
 const fileSchema = z.object({ tokens: z.array(tokenSchema) })
 
@@ -49,6 +64,8 @@ export function listTokens(home: string): readonly Token[] {
 export function createToken(home: string, name: string, role: Role): string {
   if (!nameSchema.safeParse(name).success)
     throw new UserError(`'${name}' cannot be the name of a token: give one line of text`)
+  if (reservedNames.includes(name))
+    throw new UserError(`'${name}' has a meaning of its own: give the token another name`)
   const token = `isthmus_${randomBytes(32).toString('base64url')}`
   changeTokens(home, (tokens) => {
     if (tokens.some((known) => known.name === name && known.revokedAt === null)) {
@@ -122,17 +139,44 @@ function hashToken(token: string): string {
   return createHash('sha256').update(token).digest('hex')
 }
 
+/** Read, change and write the file, one command at a time. */
 function changeTokens(home: string, change: (tokens: readonly Token[]) => readonly Token[]): void {
   const path = tokensPath(home)
-  const tokens = change(listTokens(home))
   const temporary = `${path}.${process.pid}.tmp`
+  const unlock = lock(path)
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    const tokens = change(listTokens(home))
     writeFileSync(temporary, `${JSON.stringify({ tokens }, null, 2)}\n`, { mode: 0o600 })
     renameSync(temporary, path)
   } catch (error) {
-    throw new UserError(`${path} cannot be written (${(error as Error).message}): free the disk, or give permission`)
+    throw error instanceof UserError ? error : notWritten(path, error)
   } finally {
     rmSync(temporary, { force: true })
+    unlock()
   }
+}
+
+/** @returns Gives the lock back. One that is older than any command takes was left by one that was killed. */
+function lock(path: string): () => void {
+  const file = `${path}.lock`
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    for (;;) {
+      try {
+        closeSync(openSync(file, 'wx'))
+        return () => rmSync(file, { force: true })
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      }
+      const since = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()
+      if (Date.now() - since > lockMilliseconds) rmSync(file, { force: true })
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pauseMilliseconds)
+    }
+  } catch (error) {
+    throw notWritten(path, error)
+  }
+}
+
+function notWritten(path: string, error: unknown): UserError {
+  return new UserError(`${path} cannot be written (${(error as Error).message}): free the disk, or give permission`)
 }

@@ -296,6 +296,15 @@ describe('a server', () => {
     expect(await statusOf(other.ask('POST', '/v1/sql', { sql: 'x'.repeat(33_000_000) }))).toBe(413)
   })
 
+  it('refuses strangers who try many tokens', async () => {
+    const { ask } = await testLab({ withTokens: true })
+    const guess = (index: number) => statusOf(ask('GET', '/v1/whoami', undefined, { token: `isthmus_${index}` }))
+    const statuses = await Promise.all(Array.from({ length: 110 }, (_, index) => guess(index)))
+    expect(statuses.filter((status) => status === 401)).toHaveLength(100)
+    expect(statuses.filter((status) => status === 429)).toHaveLength(10)
+    expect(await statusOf(ask('GET', '/v1/whoami'))).toBe(200)
+  })
+
   it('takes in what a run on its machine left in the spool', async () => {
     const home = temporaryFolder()
     const { ask } = await testLab({ home })

@@ -10,7 +10,7 @@ import { resultColumns } from '../result-columns.ts'
 import { decodeResult, encodeResult, type NamedRow, type ResultName, resultHref, resultLabel } from '../result-name.ts'
 import type { Row, Value } from '../server.ts'
 import { differingSettings, variantSettings } from '../settings.ts'
-import { useQuery } from '../use-query.ts'
+import { type Asked, useQuery } from '../use-query.ts'
 
 interface ComparedRow extends NamedRow {
   readonly settings: string
@@ -64,8 +64,14 @@ function Comparison({ chosen, params }: { chosen: readonly ResultName[]; params:
 ${wanted}
 select b.* exclude (settings), cast(b.settings as varchar) as settings, cast(a.params as varchar) as params
 from barrier b semi join wanted using (study, variant, pair, method)
-left join (from alignment semi join current_run using (study, run)) a using (study, variant, pair, method)
+left join (from alignment semi join current_run using (study, run) where ${studiesOf(chosen)}) a using (study, variant, pair, method)
 where ${studiesOf(chosen)}`)
+  const curves = useQuery<CurvePoint & NamedRow>(`
+${wanted}
+select study, variant, pair, method, lam, loss, '' as line, '' as colour
+from curve semi join wanted using (study, variant, pair, method)
+where ${studiesOf(chosen)}
+order by study, variant, pair, method, lam`)
   const studies = useQuery<StudySettingsRow>(
     `select study, any_value(cast(settings as varchar)) as settings
      from study_run semi join current_run using (study, run) where ${studiesOf(chosen)} group by study`,
@@ -79,7 +85,7 @@ where ${studiesOf(chosen)}`)
       <Status of={asked} empty="None of these results is in its study’s current run." />
       {compared !== null && compared.length > 0 && (
         <>
-          <Curves compared={compared} chosen={chosen} />
+          <Curves compared={compared} asked={curves} />
           <ComparedTable compared={sorted(compared, params)} params={params} />
         </>
       )}
@@ -123,13 +129,7 @@ function sorted(compared: readonly Compared[], params: URLSearchParams): Compare
   })
 }
 
-function Curves({ compared, chosen }: { compared: readonly Compared[]; chosen: readonly ResultName[] }) {
-  const asked = useQuery<CurvePoint & NamedRow>(`
-${wantedSql(chosen)}
-select study, variant, pair, method, lam, loss, '' as line, '' as colour
-from curve semi join wanted using (study, variant, pair, method)
-where ${studiesOf(chosen)}
-order by study, variant, pair, method, lam`)
+function Curves({ compared, asked }: { compared: readonly Compared[]; asked: Asked<CurvePoint & NamedRow> }) {
   const common = names.filter((name) => new Set(compared.map(({ row }) => row[name])).size === 1)
   const shortLabel = (name: ResultName) =>
     resultLabel({ ...name, ...Object.fromEntries(common.map((part) => [part, ''])) }) || resultLabel(name)

@@ -1,3 +1,4 @@
+import type { SavedQuery } from '@isthmus/results'
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import { changeAddress, hrefOf } from '../address.ts'
 import { csvOf, saveText } from '../csv.ts'
@@ -5,7 +6,7 @@ import { formatTime } from '../format.ts'
 import { Status, TableFrame } from '../parts.tsx'
 import { ask, type QueryResult, type Row, runQuery, type Value } from '../server.ts'
 import { mayWrite, useSession } from '../session.ts'
-import { useQuery } from '../use-query.ts'
+import { useQuery, useWritten } from '../use-query.ts'
 
 const firstQuery = 'select method, barrier, barrier_low, barrier_high\nfrom leaderboard\norder by barrier'
 const shownRows = 1000
@@ -193,15 +194,9 @@ function SaveQuery({ sql }: { sql: string }) {
   )
 }
 
-interface SavedQueryRow extends Row {
-  readonly name: string
-  readonly sql: string
-  readonly author: string
-}
-
 function SavedQueries() {
   const session = useSession()
-  const saved = useQuery<SavedQueryRow>('select name, sql, author from lab.saved_query order by name')
+  const saved = useWritten<SavedQuery>('queries')
   const remove = async (name: string) => {
     await ask(`queries/${encodeURIComponent(name)}`, { method: 'DELETE' })
     session.refresh()
@@ -211,9 +206,9 @@ function SavedQueries() {
       <h2>Saved queries</h2>
       <Status of={saved} empty="None yet." />
       <ul>
-        {(saved.rows ?? []).map(({ name, sql, author }) => (
+        {(saved.rows ?? []).map(({ name, sql, by }) => (
           <li key={name}>
-            <a href={hrefOf('sql', { q: sql })}>{name}</a> <span class="quiet">{author}</span>{' '}
+            <a href={hrefOf('sql', { q: sql })}>{name}</a> <span class="quiet">{by}</span>{' '}
             {mayWrite(session) && (
               <button type="button" class="plain" aria-label={`Remove ${name}`} onClick={() => remove(name)}>
                 ×

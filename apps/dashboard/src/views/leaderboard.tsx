@@ -21,20 +21,31 @@ interface LeaderboardRow extends Row {
 
 const sorts = ['barrier', 'difference_to_vanilla', 'midpoint', 'seconds', 'tokens', 'pairs', 'method']
 
+/** Instead of the name of a study. */
+const everyStudy = 'all'
+
 /** One row a method: means over pairs of models, with their intervals. */
 export function LeaderboardView({ params }: { params: URLSearchParams }) {
-  const study = params.get('study') ?? ''
+  const studies = useStudies()
+  const asked = params.get('study')
+  const study = asked === everyStudy ? '' : (asked ?? studies[0] ?? null)
   const without = params.getAll('pool')
-  const asked = params.get('sort') ?? ''
-  const sort = sorts.includes(asked.replace(/^-/, '')) ? asked : 'barrier'
-  const sql = leaderboardSql(study, without, sort)
+  const order = params.get('sort') ?? ''
+  const sort = sorts.includes(order.replace(/^-/, '')) ? order : 'barrier'
+  const sql = study === null ? null : leaderboardSql(study, without, sort)
   const board = useQuery<LeaderboardRow>(sql)
   const pool = (name: string) =>
     changeAddress({ pool: without.includes(name) ? without.filter((one) => one !== name) : [...without, name] })
   return (
     <>
       <div class="filters">
-        <Choice label="Study" name="study" params={params} options={useStudies()} all="all" />
+        <Choice
+          label="Study"
+          name="study"
+          params={params}
+          options={[...studies, everyStudy]}
+          value={study === '' ? everyStudy : (study ?? '')}
+        />
         <fieldset class="inline">
           <legend>Apart by</legend>
           {['study', 'variant'].map((name) => (
@@ -44,7 +55,7 @@ export function LeaderboardView({ params }: { params: URLSearchParams }) {
             </label>
           ))}
         </fieldset>
-        <a href={hrefOf('sql', { q: sql })}>as SQL</a>
+        {sql !== null && <a href={hrefOf('sql', { q: sql })}>as SQL</a>}
       </div>
       <Status of={board} empty="No curve has both of its ends yet." />
       {board.rows !== null && board.rows.length > 0 && <Board rows={board.rows} sort={sort} />}

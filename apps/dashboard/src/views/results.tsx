@@ -139,8 +139,7 @@ function ColumnChoice({ columns }: { columns: readonly ResultColumn[] }) {
   return (
     <details class="menu">
       <summary>Columns</summary>
-      <fieldset>
-        <legend class="hidden">Columns</legend>
+      <fieldset aria-label="Columns">
         {resultColumns.map(({ name, label, title }) => (
           <label key={name} title={title}>
             <input type="checkbox" checked={shown.has(name)} onChange={() => toggle(name)} />

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { HttpBindings } from '@hono/node-server'
 import { z } from '@hono/zod-openapi'
-import type { Digest } from '@isthmus/dataflow'
+import { CacheWriteError, type Digest } from '@isthmus/dataflow'
 import { digestSchema, missingAnswer, missingBlobsRequest } from '@isthmus/remote'
 import { BlobTooLargeError, type ByteRange, WrongContentError } from '@isthmus/storage'
 import { json, type LabApp, type LabContext, problem, route } from '../lab-app.ts'
@@ -92,6 +92,9 @@ export function blobRoutes(app: LabApp, server: LabServer): void {
       } catch (error) {
         if (error instanceof WrongContentError) throw new Refusal(422, 'bad-request', error.message)
         if (error instanceof BlobTooLargeError) throw new Refusal(413, 'too-large', error.message)
+        if (error instanceof CacheWriteError || (error as NodeJS.ErrnoException).code === 'ENOSPC') {
+          throw new Refusal(507, 'unavailable', 'the disk of the server is full, or cannot be written')
+        }
         if (context.req.raw.signal.aborted || isCutOff(error)) {
           throw new Refusal(400, 'bad-request', 'the content was cut off')
         }
