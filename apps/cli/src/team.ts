@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Cache, CacheTier, RunEvent, RunResult, WritableTier } from '@isthmus/dataflow'
 import { Delivery, Outbox, offlineTier, type Progress, ServerClient, ServerUnavailableError } from '@isthmus/remote'
-import type { ResultRows } from '@isthmus/results'
+import { type ResultRows, schemaVersion } from '@isthmus/results'
 import { UserError } from '@isthmus/tensor'
 import packageJson from '../package.json' with { type: 'json' }
 import { isthmusHome } from './home.ts'
@@ -44,14 +44,23 @@ export async function joinTeam(options: TeamOptions): Promise<Team | undefined> 
     if (options.trust === undefined) return undefined
     throw new UserError('--trust says whose results of a server are taken: name the server by --remote')
   }
+  // Where the server is away, nobody is called `own`.
+  const trusted = (name: string) => options.trust?.split(',').map((one) => (one === 'own' ? name : one.trim()))
   try {
-    const { name } = await server.whoami()
-    const trust = options.trust?.split(',').map((trusted) => (trusted === 'own' ? name : trusted.trim()))
-    return new Team(serverOf(options, trust)!)
+    const { name, role, isthmus, schemaVersion: served } = await server.whoami()
+    if (served < schemaVersion) {
+      throw new UserError(
+        `${server.name} is isthmus ${isthmus}, whose results have schema version ${served}, and this is ` +
+          `${packageJson.version} with ${schemaVersion}: bring the server up to date, or use its version here`,
+      )
+    }
+    if (role === 'read')
+      process.stderr.write(`'${name}' may only read ${server.name}: it is given nothing of this run\n`)
+    return new Team(serverOf(options, trusted(name))!, { mayGive: role !== 'read' })
   } catch (error) {
     if (!(error instanceof ServerUnavailableError)) throw error
     process.stderr.write(`${error.message}; computing with what is here, and keeping the results to be sent\n`)
-    return new Team(server, { isAway: true })
+    return new Team(serverOf(options, trusted('own'))!, { isAway: true })
   }
 }
 
@@ -63,11 +72,16 @@ export class Team {
   readonly #client: ServerClient
   readonly #run = randomUUID()
   readonly #taken = new Set<string>()
+  readonly #mayGive: boolean
   #delivery: Delivery | undefined
   #progress: { readonly timer: NodeJS.Timeout; readonly send: (state: Progress['state']) => Promise<void> } | undefined
 
-  constructor(client: ServerClient, { isAway = false }: { readonly isAway?: boolean } = {}) {
+  constructor(
+    client: ServerClient,
+    { isAway = false, mayGive = true }: { readonly isAway?: boolean; readonly mayGive?: boolean } = {},
+  ) {
     this.#client = client
+    this.#mayGive = mayGive
     this.server = client
     let isSaid = isAway
     const tier = offlineTier(client, ({ message }) => {
@@ -89,6 +103,7 @@ export class Team {
    *  @param state Asked for every few seconds.
    */
   begin(cache: Cache, study: string, state: () => RunState): void {
+    if (!this.#mayGive) return
     const outbox = new Outbox(isthmusHome().directory, this.#client.name)
     this.#delivery = new Delivery({ server: this.#client, outbox, cache, run: this.#run })
     const startedAt = new Date().toISOString()
@@ -113,10 +128,13 @@ export class Team {
   async finish({ counts, interrupted }: RunResult): Promise<void> {
     clearInterval(this.#progress?.timer)
     await this.#progress?.send(interrupted ? 'interrupted' : counts.failed > 0 ? 'failed' : 'finished')
-    const delivered = await this.#delivery?.close()
-    if (delivered === undefined) return
-    const { records, disagreements, unavailable } = delivered
     const { name } = this.#client
+    const delivered = await this.#delivery?.close()
+    if (delivered === undefined) {
+      process.stderr.write(`${name}: ${this.#taken.size} results taken\n`)
+      return
+    }
+    const { records, disagreements, unavailable } = delivered
     process.stderr.write(`${name}: ${this.#taken.size} results taken, ${records} given\n`)
     for (const key of disagreements.slice(0, 5)) {
       process.stderr.write(`${name} has another result than this run for ${key}, which it keeps and has written down\n`)

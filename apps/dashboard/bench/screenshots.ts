@@ -29,8 +29,8 @@ const sql = `select method, round(avg(barrier), 3) as barrier, count(*) as pairs
 from barrier where study = '${study}'
 group by method order by barrier`
 const looks: Readonly<Record<string, BrowserOptions>> = {
-  light: { width: 1280, height: 800, colorScheme: 'light' },
-  dark: { width: 1280, height: 800, colorScheme: 'dark' },
+  light: { width: 1200, height: 760, colorScheme: 'light' },
+  dark: { width: 1200, height: 760, colorScheme: 'dark' },
   phone: { width: 390, height: 844, colorScheme: 'light' },
 }
 
@@ -90,7 +90,7 @@ async function take(page: Page, address: string, path: string): Promise<void> {
 function isSettled(): boolean {
   const text = document.querySelector('main')?.textContent ?? 'Loading …'
   return (
-    !/Loading …|Running …/.test(text) &&
+    !/Loading …|Running …|Counting …/.test(text) &&
     [...document.querySelectorAll('.chart')].every((chart) => chart.querySelector('svg') !== null)
   )
 }

@@ -74,6 +74,7 @@ export function linkedCharts(study: string, variant: string, methods: readonly s
         ...methodAxis,
         ...colours,
         vg.xLabel('barrier, nats'),
+        vg.xInset(8),
         vg.xGrid(true),
         vg.width(width),
         vg.height(height),

@@ -10,7 +10,8 @@ export function ProgressBar({ run }: { run: LiveRun }) {
     <span class="progress">
       <progress max={Math.max(total, 1)} value={done} aria-label={`Progress of ${study}`} />
       <span>
-        {done} / {total} {left}
+        {done} / {total}
+        {left !== '' && ` · ${left}`}
         {failed > 0 && <span class="warn"> {failed} failed</span>}
       </span>
     </span>

@@ -5,8 +5,6 @@ import { builtDashboard } from '@isthmus/dashboard'
 import { openResults, type ResultRows, resultsPath } from '@isthmus/results'
 import { type RunningServer, startServer } from '@isthmus/server'
 import pino from 'pino'
-// @ts-expect-error a program without types: it gives the URL of the built command
-import { builtProgram } from '../../cli/bin/build.mjs'
 
 /** A server with a home folder of its own, and the page. */
 export interface Lab extends RunningServer {
@@ -26,8 +24,7 @@ export async function startLab(fill: (home: string) => Promise<void>): Promise<L
     page: await builtDashboard(),
     version: '0.1.0',
     log: pino({ level: 'silent' }),
-    // The command's own: a module that has to be compiled first would start slowly.
-    queries: { workerModule: new URL('query.mjs', await builtProgram()), execArgv: [] },
+    queries: { workerModule: new URL('./answer-queries.ts', import.meta.url), execArgv: ['--import', 'tsx'] },
   })
   return {
     ...server,

@@ -129,10 +129,15 @@ function sorted(compared: readonly Compared[], params: URLSearchParams): Compare
   })
 }
 
-function Curves({ compared, asked }: { compared: readonly Compared[]; asked: Asked<CurvePoint & NamedRow> }) {
+/** How results are told apart: by the parts of their names that are not the same in all. */
+function shortLabelOf(compared: readonly Compared[]): (name: ResultName) => string {
   const common = names.filter((name) => new Set(compared.map(({ row }) => row[name])).size === 1)
-  const shortLabel = (name: ResultName) =>
-    resultLabel({ ...name, ...Object.fromEntries(common.map((part) => [part, ''])) }) || resultLabel(name)
+  const nothing = Object.fromEntries(common.map((part) => [part, '']))
+  return (name) => resultLabel({ ...name, ...nothing }) || resultLabel(name)
+}
+
+function Curves({ compared, asked }: { compared: readonly Compared[]; asked: Asked<CurvePoint & NamedRow> }) {
+  const shortLabel = shortLabelOf(compared)
   const isByResult = compared.length <= maximumColours
   const colourOf = (name: ResultName) => (isByResult ? shortLabel(name) : name.method)
   const colours = [...new Set(compared.map(({ row }) => colourOf(row)))].sort()
@@ -156,6 +161,7 @@ function Curves({ compared, asked }: { compared: readonly Compared[]; asked: Ask
 }
 
 function ComparedTable({ compared, params }: { compared: readonly Compared[]; params: URLSearchParams }) {
+  const shortLabel = shortLabelOf(compared)
   const isAll = params.has('all')
   const differing = differingSettings(compared.map(({ settings }) => settings))
   const shown = isAll ? [...new Set(compared.flatMap(({ settings }) => Object.keys(settings)))].sort() : differing
@@ -178,11 +184,11 @@ function ComparedTable({ compared, params }: { compared: readonly Compared[]; pa
           <thead>
             <tr>
               <th scope="col">Result</th>
-              {numbers.map(({ name, label, title }) => (
-                <SortHeading key={name} name={name} label={label} sort={sort} isNumber {...(title ? { title } : {})} />
-              ))}
               {shown.map((name) => (
                 <SortHeading key={name} name={name} label={name} sort={sort} />
+              ))}
+              {numbers.map(({ name, label, title }) => (
+                <SortHeading key={name} name={name} label={label} sort={sort} isNumber {...(title ? { title } : {})} />
               ))}
               <th scope="col">
                 <span class="hidden">Leave out</span>
@@ -193,16 +199,18 @@ function ComparedTable({ compared, params }: { compared: readonly Compared[]; pa
             {compared.map(({ row, word, settings }) => (
               <tr key={word}>
                 <th scope="row">
-                  <a href={resultHref(row)}>{resultLabel(row)}</a>
+                  <a href={resultHref(row)} title={resultLabel(row)}>
+                    {shortLabel(row)}
+                  </a>
                 </th>
-                {numbers.map(({ name, kind }) => (
-                  <td key={name} class={`number${name === 'barrier' && row.barrier === least ? ' best' : ''}`}>
-                    {formatValue(row[name], kind)}
-                  </td>
-                ))}
                 {shown.map((name) => (
                   <td key={name} class={differing.includes(name) ? 'differs' : undefined}>
                     {settings[name] === undefined ? '' : settingText(settings[name])}
+                  </td>
+                ))}
+                {numbers.map(({ name, kind }) => (
+                  <td key={name} class={`number${name === 'barrier' && row.barrier === least ? ' best' : ''}`}>
+                    {formatValue(row[name], kind)}
                   </td>
                 ))}
                 <td>

@@ -47,7 +47,7 @@ export function LeaderboardView({ params }: { params: URLSearchParams }) {
           value={study === '' ? everyStudy : (study ?? '')}
         />
         <fieldset class="inline">
-          <legend>Apart by</legend>
+          <legend>Keep apart</legend>
           {['study', 'variant'].map((name) => (
             <label key={name}>
               <input type="checkbox" checked={!without.includes(name)} onChange={() => pool(name)} />

@@ -302,27 +302,38 @@ function BoxDetail(props: { title: string; digests: readonly string[]; keyOfStep
 }
 
 function Again({ detail }: { detail: Detail }) {
-  const command = rerunCommand(detail, detail.settings, [detail.model_a, detail.model_b])
-  const [isCopied, setCopied] = useState(false)
-  const copy = () => navigator.clipboard.writeText(command).then(() => setCopied(true))
-  const engine = flatten(variantSettings(detail.study_settings, detail.settings))
+  const all = flatten(variantSettings(detail.study_settings, detail.settings))
+  const models = [detail.model_a, detail.model_b] as const
+  const commandWith = (settings: Readonly<Record<string, Value>>) =>
+    rerunCommand(detail, { settings, models, isTask: typeof all.task === 'string' })
   return (
     <section class="wide">
       <h2>Make it again</h2>
-      <div class="bar">
-        <code class="command">{command}</code>
-        <button type="button" onClick={copy}>
-          {isCopied ? 'Copied' : 'Copy'}
-        </button>
-      </div>
+      <Command text={commandWith(flatten(parseJson(detail.settings)))} />
+      <details>
+        <summary>If its run was started with --set: the same with every setting</summary>
+        <Command text={commandWith(all)} />
+      </details>
       <p class="quiet">
         Run of <a href={hrefOf('results', { study: detail.study })}>{detail.study}</a> recorded{' '}
         {formatTime(detail.finished_at)} by isthmus {detail.version}
-        {engine['engine.name'] !== undefined && `, engine ${engine['engine.name']}`}
-        {engine['engine.executionProvider'] !== undefined && ` on ${engine['engine.executionProvider']}`}. If it was
-        started with --set, give the same: the settings that it had are below.
+        {all['engine.name'] !== undefined && `, engine ${all['engine.name']}`}
+        {all['engine.executionProvider'] !== undefined && ` on ${all['engine.executionProvider']}`}.
       </p>
     </section>
+  )
+}
+
+function Command({ text }: { text: string }) {
+  const [isCopied, setCopied] = useState(false)
+  const copy = () => navigator.clipboard.writeText(text).then(() => setCopied(true))
+  return (
+    <div class="bar">
+      <code class="command">{text}</code>
+      <button type="button" onClick={copy}>
+        {isCopied ? 'Copied' : 'Copy'}
+      </button>
+    </div>
   )
 }
 

@@ -154,17 +154,10 @@ function ColumnChoice({ columns }: { columns: readonly ResultColumn[] }) {
 function Pager({ page, rows, noun }: { page: number; rows: number | null; noun: string }) {
   const [ticked, setTicked] = useTicked()
   const last = rows === null ? page : Math.max(0, Math.ceil(rows / pageSize) - 1)
-  const first = page * pageSize + 1
   const go = (to: number) => changeAddress({ page: to === 0 ? null : to })
   return (
     <div class="bar">
-      <span role="status">
-        {rows === null
-          ? ' '
-          : rows === 0
-            ? `0 ${noun}`
-            : `${first.toLocaleString('en')}–${Math.min(first + pageSize - 1, rows).toLocaleString('en')} of ${rows.toLocaleString('en')} ${noun}`}
-      </span>
+      <span role="status">{rows === null ? 'Counting …' : describePage(page, rows, noun)}</span>
       <button type="button" disabled={page === 0} onClick={() => go(page - 1)}>
         Previous
       </button>
@@ -188,6 +181,13 @@ function Pager({ page, rows, noun }: { page: number; rows: number | null; noun: 
   )
 }
 
+function describePage(page: number, rows: number, noun: string): string {
+  if (rows === 0) return `0 ${noun}`
+  const first = page * pageSize + 1
+  const last = Math.min(first + pageSize - 1, rows)
+  return `${first.toLocaleString('en')}–${last.toLocaleString('en')} of ${rows.toLocaleString('en')} ${noun}`
+}
+
 function ResultsTable({ rows, request }: { rows: readonly NamedRow[]; request: ResultsRequest }) {
   const [ticked, setTicked] = useTicked()
   const columns = request.columns.filter(({ name }) => name !== 'variant' || rows.some(({ variant }) => variant !== ''))
@@ -205,12 +205,12 @@ function ResultsTable({ rows, request }: { rows: readonly NamedRow[]; request: R
           <th scope="col">
             <input type="checkbox" aria-label="Tick all of this page" checked={areAllTicked} onChange={tickAll} />
           </th>
-          {columns.map((column) => (
-            <SortHeading key={column.name} {...column} sort={request.sort} isNumber={isNumber(column)} />
-          ))}
           <th scope="col">
             <span class="hidden">Page of the result</span>
           </th>
+          {columns.map((column) => (
+            <SortHeading key={column.name} {...column} sort={request.sort} isNumber={isNumber(column)} />
+          ))}
         </tr>
       </thead>
       <tbody>
@@ -224,16 +224,16 @@ function ResultsTable({ rows, request }: { rows: readonly NamedRow[]; request: R
                 onChange={() => setTicked(toggled(ticked, words[index]!))}
               />
             </td>
-            {columns.map((column) => (
-              <td key={column.name} class={isNumber(column) ? 'number' : undefined}>
-                {formatValue(row[column.name], column.kind)}
-              </td>
-            ))}
             <td>
               <a href={resultHref(row)} aria-label={`Page of ${resultLabel(row)}`}>
                 open
               </a>
             </td>
+            {columns.map((column) => (
+              <td key={column.name} class={isNumber(column) ? 'number' : undefined}>
+                {formatValue(row[column.name], column.kind)}
+              </td>
+            ))}
           </tr>
         ))}
       </tbody>

@@ -1,0 +1,3 @@
+import { serveQueries } from '@isthmus/results'
+
+serveQueries()

@@ -1,0 +1,74 @@
+import type { Results } from '@isthmus/results'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { leaderboardSql } from '../src/leaderboard-request.ts'
+import { defaultColumns, resultColumns } from '../src/result-columns.ts'
+import { countQuery, groupings, pageQuery, resultsRequest } from '../src/results-query.ts'
+import { sampleMethods, sampleResults } from './sample-results.ts'
+import { temporaryResults } from './temporary-results.ts'
+
+let results: Results
+let close: () => Promise<void>
+
+beforeAll(async () => {
+  ;({ results, close } = await temporaryResults())
+  for (const rows of sampleResults()) await results.ingest(rows)
+})
+
+afterAll(() => close())
+
+const hostile = fc.constantFrom("'; drop table model; --", "%' or 1=1 --", '"', "''", '$1', '\\', 'heads', 'seed-1', '')
+const column = fc.constantFrom(...resultColumns.map(({ name }) => name))
+const params = fc.record({
+  study: hostile,
+  method: fc.constantFrom('', 'vanilla', "x'y"),
+  search: hostile,
+  tag: fc.constantFrom('', "it's"),
+  low: fc.constantFrom('', '3', 'NaN', '1; drop table model'),
+  group: fc.constantFrom('', ...groupings, 'nonsense'),
+  sort: fc.oneof(
+    column,
+    column.map((name) => `-${name}`),
+    fc.constant('results; --'),
+  ),
+  columns: fc.array(column).map((names) => names.join()),
+  page: fc.constantFrom('', '0', '1', '-3', 'x'),
+})
+
+describe('the table of results', () => {
+  it('is one query whatever the address says, with the rows that are counted', async () => {
+    await fc.assert(
+      fc.asyncProperty(params, async (values) => {
+        const request = { ...resultsRequest(new URLSearchParams(values)), page: 0 }
+        const rows = await results.query(pageQuery(request))
+        const [count] = await results.query<{ rows: number }>(countQuery(request))
+        expect(rows.length).toBe(Math.min(100, count!.rows))
+        if (request.group === '' && request.study !== '') {
+          expect(rows.every(({ study }) => study === request.study)).toBe(true)
+        }
+      }),
+      { numRuns: 100 },
+    )
+    expect(await results.query('select count(*) as n from model')).toEqual([{ n: 4 }])
+  })
+
+  it('has columns that there are', () => {
+    const names = resultColumns.map(({ name }) => name)
+    expect(defaultColumns.filter((name) => !names.includes(name))).toEqual([])
+  })
+})
+
+describe('the leaderboard', () => {
+  it('of a study has the rows that the view has of it', async () => {
+    const [whole, one] = await Promise.all(
+      ['', 'amount'].map((study) => results.query(leaderboardSql(study, [], '-barrier'))),
+    )
+    expect(one).toHaveLength(2 * sampleMethods.length)
+    expect(one).toEqual(whole!.filter(({ study }) => study === 'amount'))
+  })
+
+  it('pools pairs of variants that are not told apart', async () => {
+    const rows = await results.query(leaderboardSql('amount', ['variant'], 'barrier'))
+    expect(rows.map(({ method }) => method).sort()).toEqual(sampleMethods)
+  })
+})
