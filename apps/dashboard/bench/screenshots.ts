@@ -79,7 +79,11 @@ async function take(page: Page, address: string, path: string): Promise<void> {
   // What says nothing for a minute is taken to be interrupted.
   await send('PUT', `runs/${run}`, progress)
   await page.goto(`${lab.url}/${address}`)
-  await page.waitForFunction(isSettled)
+  // What has come may ask for more.
+  for (let times = 0; times < 3; times++) {
+    await page.waitForFunction(isSettled)
+    await page.waitForTimeout(300)
+  }
   await page.screenshot({ path })
   const { size } = await stat(path)
   console.log(`${path} ${Math.round(size / 1000)} kB`)

@@ -83,8 +83,10 @@ order by study, variant, pair, method, lam`)
   return (
     <>
       <Status of={asked} empty="None of these results is in its study’s current run." />
+      {compared === null && <Status of={studies} empty="" />}
       {compared !== null && compared.length > 0 && (
         <>
+          <CommonName compared={compared} />
           <Curves compared={compared} asked={curves} />
           <ComparedTable compared={sorted(compared, params)} params={params} />
         </>
@@ -129,11 +131,23 @@ function sorted(compared: readonly Compared[], params: URLSearchParams): Compare
   })
 }
 
-/** How results are told apart: by the parts of their names that are not the same in all. */
+/** The parts of names that are the same in all. */
+function commonParts(compared: readonly Compared[]) {
+  return names.filter((name) => new Set(compared.map(({ row }) => row[name])).size === 1)
+}
+
+/** How results are told apart: by the other parts. */
 function shortLabelOf(compared: readonly Compared[]): (name: ResultName) => string {
-  const common = names.filter((name) => new Set(compared.map(({ row }) => row[name])).size === 1)
-  const nothing = Object.fromEntries(common.map((part) => [part, '']))
+  const nothing = Object.fromEntries(commonParts(compared).map((part) => [part, '']))
   return (name) => resultLabel({ ...name, ...nothing }) || resultLabel(name)
+}
+
+/** What all results have in common. */
+function CommonName({ compared }: { compared: readonly Compared[] }) {
+  const { row } = compared[0]!
+  const common = Object.fromEntries(commonParts(compared).map((part) => [part, row[part]]))
+  const label = resultLabel({ study: '', variant: '', pair: '', method: '', ...common })
+  return label === '' ? null : <p class="name">{label}</p>
 }
 
 function Curves({ compared, asked }: { compared: readonly Compared[]; asked: Asked<CurvePoint & NamedRow> }) {
