@@ -27,6 +27,7 @@ export interface RunningServer {
 const loopback = /^(localhost|127(\.\d+){3}|::1)$/
 /** How long requests under way are waited for. */
 const stopMilliseconds = 30_000
+const pollMilliseconds = 50
 const headersMilliseconds = 10_000
 /** A blob may take its time. */
 const requestMilliseconds = 3_600_000
@@ -49,6 +50,13 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
   const server = await LabServer.open({ ...rest, isOpen })
   const app = createApp(server, { stopping: stopping.signal, ...(page === undefined ? {} : { page }) })
   const http = serve({ fetch: app.fetch, hostname: host, port }) as import('node:http').Server
+  let underWay = 0
+  http.on('request', (_, response) => {
+    underWay += 1
+    response.once('close', () => {
+      underWay -= 1
+    })
+  })
   http.headersTimeout = headersMilliseconds
   http.requestTimeout = requestMilliseconds
   try {
@@ -67,10 +75,13 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
     async stop() {
       stopping.abort()
       const closed = new Promise<void>((resolve) => http.close(() => resolve()))
-      http.closeIdleConnections()
-      const cut = setTimeout(() => http.closeAllConnections(), stopMilliseconds)
+      const deadline = performance.now() + stopMilliseconds
+      // A browser keeps connections open on which it has asked nothing yet.
+      const cut = setInterval(() => {
+        if (underWay === 0 || performance.now() > deadline) http.closeAllConnections()
+      }, pollMilliseconds)
       await closed
-      clearTimeout(cut)
+      clearInterval(cut)
       await server.close()
     },
   }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openCache } from '@isthmus/dataflow'
@@ -238,6 +239,18 @@ describe('runs', () => {
     await server.stop()
     expect(await ended).toBe('')
     await expect(ask('GET', '/healthz')).rejects.toThrow()
+  })
+})
+
+describe('a connection on which nothing is asked', () => {
+  it('does not keep a server from ending', { timeout: 20_000 }, async () => {
+    const { server } = await testLab()
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1')
+    await new Promise((done) => socket.once('connect', done))
+    const cut = new Promise((done) => socket.once('close', done))
+    await server.stop()
+    await cut
+    expect(socket.destroyed).toBe(true)
   })
 })
 
