@@ -128,7 +128,7 @@ describe('isthmus report', () => {
     writeFileSync(join(out, 'chapter.tex'), 'years of work')
     const { code, stderr } = await isthmus(home, 'report', 'quickstart', '--out', out)
     expect(stderr).toBe(
-      `isthmus: --out ${out} holds files that are no report: give a new folder, or one that holds a report\n`,
+      `isthmus: --out ${out} holds files that are no report: give a new folder, or one that holds such a report\n`,
     )
     expect(code).toBe(2)
     expect(readdirSync(out)).toEqual(['chapter.tex'])

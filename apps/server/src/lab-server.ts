@@ -16,6 +16,7 @@ import type { Logger } from 'pino'
 import { answerRequests } from './backup.ts'
 import { LiveRuns } from './live-runs.ts'
 import { Metrics } from './metrics.ts'
+import { RowIntake } from './row-intake.ts'
 import { SharedActions } from './shared-actions.ts'
 import { TokenRing } from './tokens.ts'
 
@@ -49,6 +50,7 @@ export class LabServer {
   readonly cache: Cache
   readonly storage: BlobStorage
   readonly results: Results
+  readonly rows: RowIntake
   readonly lab: Lab
   readonly snapshots: Snapshots
   readonly actions: SharedActions
@@ -67,6 +69,7 @@ export class LabServer {
     this.cache = parts.cache
     this.storage = parts.storage
     this.results = parts.results
+    this.rows = new RowIntake(parts.results)
     this.lab = parts.lab
     this.actions = parts.actions
     this.snapshots = new Snapshots(parts.results, { folder: join(options.home, 'server', 'snapshots') })

@@ -20,7 +20,10 @@ export function directoryStorage(cache: Cache): BlobStorage {
       if (blobs.has(blob)) return false
       const temporary = blobs.createTemporary()
       try {
-        await pipeline(checkedContent(blob, content, options), createWriteStream(temporary, { flags: 'wx', highWaterMark }))
+        await pipeline(
+          checkedContent(blob, content, options),
+          createWriteStream(temporary, { flags: 'wx', highWaterMark }),
+        )
         await blobs.publish(temporary, blob)
         return true
       } finally {

@@ -90,6 +90,8 @@ export function blobRoutes(app: LabApp, server: LabServer): void {
         if (isNew) metrics.received(announced)
         return context.json({}, isNew ? 201 : 200)
       } catch (error) {
+        // What is left of the content is not read.
+        context.header('connection', 'close')
         if (error instanceof WrongContentError) throw new Refusal(422, 'bad-request', error.message)
         if (error instanceof BlobTooLargeError) throw new Refusal(413, 'too-large', error.message)
         if (error instanceof CacheWriteError || (error as NodeJS.ErrnoException).code === 'ENOSPC') {
