@@ -67,7 +67,10 @@ describe('QueryPool', () => {
     snapshots.use(async (snapshot) => {
       const pool = makePool({ timeoutMs: 300 })
       await Promise.all(
-        endlessStatements.map((sql) => expect(pool.run(snapshot.path, sql, 'json'), sql).rejects.toThrow(UserError)),
+        // `queryInProcess`, which is a use of a pool, is tried on all of them.
+        endlessStatements
+          .filter((_, index) => index % 5 === 0)
+          .map((sql) => expect(pool.run(snapshot.path, sql, 'json'), sql).rejects.toThrow(UserError)),
       )
       expect((await pool.run(snapshot.path, 'select 1', 'json')).rows).toEqual([[1]])
     }),
