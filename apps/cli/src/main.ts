@@ -34,7 +34,7 @@ program
   .option('--memory <size>', 'how much memory they may take together by estimate, 8GB (default: three quarters)')
   .option(
     '--executor <name>',
-    'where to compute: local, or bullmq, on the machines that take jobs from a queue',
+    'where to compute: local; bullmq, on the machines that take jobs from a queue; slurm, on a cluster',
     'local',
   )
   .option('--queue <url>', 'the queue of bullmq, redis://host:6379 (default: ISTHMUS_QUEUE)')

@@ -2,11 +2,13 @@ import { mkdir, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Cache, openCache } from '@isthmus/dataflow'
 import {
+  concatenateRows,
   ingestSpool,
   Lab,
   openResults,
   QueryPool,
   type QueryPoolOptions,
+  type ResultRows,
   type Results,
   resultsPath,
   Snapshots,
@@ -14,9 +16,9 @@ import {
 import { type BlobStorage, directoryStorage } from '@isthmus/storage'
 import type { Logger } from 'pino'
 import { answerRequests } from './backup.ts'
+import { Batches } from './batches.ts'
 import { LiveRuns } from './live-runs.ts'
 import { Metrics } from './metrics.ts'
-import { RowIntake } from './row-intake.ts'
 import { SharedActions } from './shared-actions.ts'
 import { TokenRing } from './tokens.ts'
 
@@ -50,7 +52,8 @@ export class LabServer {
   readonly cache: Cache
   readonly storage: BlobStorage
   readonly results: Results
-  readonly rows: RowIntake
+  /** Takes rows that `checkRows` has found good. */
+  readonly rows: Batches<ResultRows>
   readonly lab: Lab
   readonly snapshots: Snapshots
   readonly actions: SharedActions
@@ -69,7 +72,7 @@ export class LabServer {
     this.cache = parts.cache
     this.storage = parts.storage
     this.results = parts.results
-    this.rows = new RowIntake(parts.results)
+    this.rows = new Batches((rows) => parts.results.ingest(concatenateRows(rows)))
     this.lab = parts.lab
     this.actions = parts.actions
     this.snapshots = new Snapshots(parts.results, { folder: join(options.home, 'server', 'snapshots') })

@@ -2,6 +2,7 @@ import { type ActionRecord, artifactDigest, type Cache, type Digest, nodeKey } f
 import type { Action, Origin } from '@isthmus/remote'
 import type { ActionOrigin, Lab } from '@isthmus/results'
 import type { BlobStorage } from '@isthmus/storage'
+import { Batches } from './batches.ts'
 
 /** What became of a record that was given. */
 export type Given =
@@ -11,14 +12,6 @@ export type Given =
   | { readonly state: 'incomplete'; readonly missing: readonly Digest[] }
   | { readonly state: 'unsound'; readonly reason: string }
 
-const gatherMilliseconds = 20
-
-interface Waiting {
-  readonly origin: ActionOrigin
-  readonly resolve: () => void
-  readonly reject: (error: Error) => void
-}
-
 /** The records of a team: those of a cache, and who gave each. The first value of a key stays for good.
  *
  *  What runs on this machine put into the cache is found after the next `Cache.refresh`, which lists a folder and is not
@@ -27,17 +20,15 @@ interface Waiting {
 export class SharedActions {
   readonly #cache: Cache
   readonly #storage: BlobStorage
-  readonly #lab: Lab
   readonly #origins: Map<string, Origin>
+  readonly #newOrigins: Batches<ActionOrigin>
   /** Digests of values that are being taken. */
   readonly #taking = new Map<Digest, { readonly digest: Digest; readonly taken: Promise<void> }>()
-  #waiting: Waiting[] = []
-  #writing: Promise<void> | undefined
 
   private constructor(cache: Cache, storage: BlobStorage, lab: Lab, origins: readonly ActionOrigin[]) {
     this.#cache = cache
     this.#storage = storage
-    this.#lab = lab
+    this.#newOrigins = new Batches((given) => lab.addOrigins(given))
     this.#origins = new Map(origins.map(({ key, by, isthmus, at }) => [key, { by, isthmus, at }]))
   }
 
@@ -105,32 +96,9 @@ export class SharedActions {
   }
 
   async #take(record: ActionRecord, origin: Origin): Promise<void> {
-    await this.#writeOrigin({ key: record.key, digest: record.output.digest, ...origin })
+    await this.#newOrigins.add({ key: record.key, digest: record.output.digest, ...origin })
     this.#origins.set(record.key, origin)
     await this.#cache.actions.append(record)
-  }
-
-  /** Origins of the same moment share one transaction. */
-  #writeOrigin(origin: ActionOrigin): Promise<void> {
-    const written = new Promise<void>((resolve, reject) => this.#waiting.push({ origin, resolve, reject }))
-    this.#writing ??= this.#writeWaiting().finally(() => {
-      this.#writing = undefined
-    })
-    return written
-  }
-
-  async #writeWaiting(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      await new Promise((resolve) => setTimeout(resolve, gatherMilliseconds))
-      const batch = this.#waiting
-      this.#waiting = []
-      try {
-        await this.#lab.addOrigins(batch.map(({ origin }) => origin))
-        for (const { resolve } of batch) resolve()
-      } catch (error) {
-        for (const { reject } of batch) reject(error as Error)
-      }
-    }
   }
 }
 

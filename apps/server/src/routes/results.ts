@@ -8,7 +8,7 @@ import { Refusal } from '../refusal.ts'
 
 /** Rows in, queries out. */
 export function resultRoutes(app: LabApp, server: LabServer): void {
-  const { rows: intake, snapshots, queries, metrics, runs } = server
+  const { snapshots, queries, metrics, runs } = server
 
   app.openapi(
     route('write', {
@@ -20,7 +20,7 @@ export function resultRoutes(app: LabApp, server: LabServer): void {
     }),
     async (context) => {
       const rows = readRows(context.req.valid('json'))
-      await intake.take(rows)
+      await server.rows.add(rows)
       const count = tablesOfRows.reduce((sum, { list }) => sum + (rows[list]?.length ?? 0), 0)
       metrics.rows.inc(count)
       runs.announce({ type: 'rows', studies: [...new Set((rows.studyRuns ?? []).map(({ study }) => study))] })
