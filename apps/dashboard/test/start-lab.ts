@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { builtDashboard } from '@isthmus/dashboard'
 import { openResults, type ResultRows, resultsPath } from '@isthmus/results'
+import { testProgram } from '@isthmus/results/test-program'
 import { type RunningServer, startServer } from '@isthmus/server'
 import pino from 'pino'
 
@@ -24,7 +25,7 @@ export async function startLab(fill: (home: string) => Promise<void>): Promise<L
     page: await builtDashboard(),
     version: '0.1.0',
     log: pino({ level: 'silent' }),
-    queries: { workerModule: new URL('./answer-queries.ts', import.meta.url), execArgv: ['--import', 'tsx'] },
+    queries: { workerModule: testProgram('answer-queries') },
   })
   return {
     ...server,

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { type ActionRecord, artifactDigest, type Digest, nodeKey } from '@isthmus/dataflow'
 import type { Role } from '@isthmus/remote'
 import type { ResultRows } from '@isthmus/results'
+import { testProgram } from '@isthmus/results/test-program'
 import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
 import { createToken, type RunningServer, type StartServerOptions, startServer } from '../src/index.ts'
@@ -40,10 +40,9 @@ export async function testLab({
 }: Partial<StartServerOptions> & { readonly withTokens?: boolean } = {}): Promise<TestLab> {
   const roles: readonly Role[] = withTokens ? ['read', 'write', 'admin'] : []
   const tokens = Object.fromEntries(roles.map((role) => [role, createToken(home, role, role)]))
-  const workerModule = fileURLToPath(new URL('./programs/answer-queries.ts', import.meta.url))
   const server = await startServer({
     ...{ home, version, port: 0, log: pino({ level: 'silent' }) },
-    queries: { workerModule, execArgv: ['--import', 'tsx'], timeoutMs: 5000 },
+    queries: { workerModule: testProgram('answer-queries'), timeoutMs: 5000 },
     ...options,
   })
   onTestFinished(() => server.stop())

@@ -1,7 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   collectGarbage,
@@ -15,6 +14,7 @@ import {
 import { DirectoryTier } from './directory-tier.ts'
 import { concatenate, dummyOperations, measure, writeText } from './dummy-operations.ts'
 import { ofType, runDummies, temporaryCache, temporaryDirectory } from './temporary-cache.ts'
+import { testProgram } from './test-program.ts'
 
 const parts = ['left', 'right'].map((text) => writeText.node({}, { text }))
 const joined = concatenate.node({ parts }, { separator: '-' })
@@ -65,8 +65,7 @@ describe('a cache with a tier', () => {
     const { tier } = await team()
     const cache = await temporaryCache(temporaryDirectory(), { tier })
     const executor = processPoolExecutor({
-      workerModule: fileURLToPath(new URL('./programs/worker.ts', import.meta.url)),
-      execArgv: ['--import', 'tsx'],
+      workerModule: testProgram('worker'),
       size: 1,
       cacheDirectory: cache.directory,
       otherCaches: cache.others,

@@ -15,8 +15,7 @@ executorContract('a pool of processes', {
   make: async ({ slots, abortSeconds }) => {
     const cache = await temporaryCache()
     const executor = processPoolExecutor({
-      workerModule: dummyWorker,
-      execArgv: ['--import', 'tsx'],
+      ...dummyWorker,
       size: slots,
       abortSeconds,
       cacheDirectory: cache.directory,

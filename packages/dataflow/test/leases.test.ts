@@ -13,13 +13,13 @@ import {
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { canonicalDigest, type Digest, verifyCache } from '../src/index.ts'
 import { Leases } from '../src/leases.ts'
 import { hostToken } from '../src/process-identity.ts'
 import { constant, wait } from './dummy-operations.ts'
 import { ofType, runDummies, temporaryCache, temporaryDirectory } from './temporary-cache.ts'
+import { testProgram } from './test-program.ts'
 
 const key = canonicalDigest('a key')
 
@@ -219,9 +219,8 @@ interface Outcome {
 function runPrograms(directory: string, count: number) {
   const meetingPlace = temporaryDirectory()
   const log = join(temporaryDirectory(), 'log')
-  const program = fileURLToPath(new URL('./programs/run-graph.ts', import.meta.url))
   return Array.from({ length: count }, () => {
-    const child = spawn(process.execPath, ['--import', 'tsx', program, directory, meetingPlace, String(count)], {
+    const child = spawn(process.execPath, [testProgram('run-graph'), directory, meetingPlace, String(count)], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, JOB_LOG: log },
     })

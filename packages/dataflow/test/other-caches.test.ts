@@ -1,11 +1,11 @@
 import { chmodSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { openCache, processPoolExecutor, verifyCache } from '../src/index.ts'
 import { concatenate, measure, writeText } from './dummy-operations.ts'
 import { ofType, runDummies, temporaryCache, temporaryDirectory } from './temporary-cache.ts'
+import { testProgram } from './test-program.ts'
 
 const parts = ['left', 'right'].map((text) => writeText.node({}, { text }))
 const joined = concatenate.node({ parts }, { separator: '-' })
@@ -50,8 +50,7 @@ describe('a cache beside another', () => {
     const team = await teamCache()
     const own = await temporaryCache(temporaryDirectory(), { others: [team] })
     const executor = processPoolExecutor({
-      workerModule: fileURLToPath(new URL('./programs/worker.ts', import.meta.url)),
-      execArgv: ['--import', 'tsx'],
+      workerModule: testProgram('worker'),
       size: 1,
       cacheDirectory: own.directory,
       otherCaches: own.others,

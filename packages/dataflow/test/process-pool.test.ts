@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   type Cache,
@@ -15,13 +14,11 @@ import {
 import { isAlive } from '../src/process-identity.ts'
 import { add, concatenate, die, hoard, measure, report, wait, writeText } from './dummy-operations.ts'
 import { ofType, runDummies, temporaryCache, temporaryDirectory } from './temporary-cache.ts'
-
-const program = (name: string) => new URL(`./programs/${name}.ts`, import.meta.url)
+import { testProgram } from './test-program.ts'
 
 function pool(cache: Cache, options: Partial<ProcessPoolOptions> = {}): Executor {
   const executor = processPoolExecutor({
-    workerModule: program('worker'),
-    execArgv: ['--import', 'tsx'],
+    workerModule: testProgram('worker'),
     size: 2,
     cacheDirectory: cache.directory,
     ...options,
@@ -67,7 +64,7 @@ describe('processPoolExecutor', () => {
 
   it('fails a job whose worker cannot start', async () => {
     const cache = await temporaryCache()
-    const executor = pool(cache, { workerModule: program('broken-worker') })
+    const executor = pool(cache, { workerModule: testProgram('broken-worker') })
     const { result } = await runDummies(cache, [add.node({ terms: [] }, {})], { executor })
     expect(result.failures[0]?.error.message).toBe(
       "The process that ran 'dummy.add' exited with 1, twice; what it wrote to stderr says why.",
@@ -143,7 +140,7 @@ describe('processPoolExecutor', () => {
 
   it('leaves no process behind when its own is killed, and keeps stdout clean', async () => {
     const directory = temporaryDirectory()
-    const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(program('orphan-workers')), directory], {
+    const child = spawn(process.execPath, [testProgram('orphan-workers'), directory], {
       stdio: ['ignore', 'pipe', 'ignore'],
     })
     const lines: string[] = []
@@ -161,11 +158,9 @@ describe('processPoolExecutor', () => {
   })
 
   it('does not keep its process from ending', async () => {
-    const child = spawn(
-      process.execPath,
-      ['--import', 'tsx', fileURLToPath(program('orphan-workers')), temporaryDirectory(), 'return'],
-      { stdio: ['ignore', 'pipe', 'ignore'] },
-    )
+    const child = spawn(process.execPath, [testProgram('orphan-workers'), temporaryDirectory(), 'return'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
     let output = ''
     child.stdout.on('data', (chunk) => {
       output += chunk
@@ -177,7 +172,7 @@ describe('processPoolExecutor', () => {
 
 describe('serveOperations', () => {
   it('says that it is for workers when it is called by hand', async () => {
-    const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(program('worker'))], {
+    const child = spawn(process.execPath, [testProgram('worker')], {
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     let output = ''

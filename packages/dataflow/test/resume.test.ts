@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { verifyCache } from '../src/index.ts'
 import { temporaryCache, temporaryDirectory } from './temporary-cache.ts'
+import { testProgram } from './test-program.ts'
 
 interface Life {
   /** Keys that the run said had finished. */
@@ -17,8 +17,7 @@ interface Life {
 
 /** Run the program on a cache; kill it a moment after it has computed `killAfter` nodes. */
 async function live(directory: string, killAfter: number, moment = 0): Promise<Life> {
-  const program = fileURLToPath(new URL('./programs/run-graph.ts', import.meta.url))
-  const child = spawn(process.execPath, ['--import', 'tsx', program, directory], {
+  const child = spawn(process.execPath, [testProgram('run-graph'), directory], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const exit = once(child, 'exit')

@@ -27,8 +27,7 @@ executorContract('machines that take jobs from a queue', {
     const cache = await temporaryCache(temporaryDirectory(), { tier: new DirectoryTier(team) })
     const worker = await temporaryCache(temporaryDirectory(), { tier: new DirectoryTier(team) })
     const local = processPoolExecutor({
-      workerModule: dummyWorker,
-      execArgv: ['--import', 'tsx'],
+      ...dummyWorker,
       size: slots,
       abortSeconds,
       cacheDirectory: worker.directory,

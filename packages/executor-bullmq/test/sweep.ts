@@ -5,17 +5,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { type Digest, inProcessExecutor, type Node, openCache, type RunResult, run } from '@isthmus/dataflow'
-import { concatenate, DirectoryTier, dummyOperations, writeText } from '@isthmus/dataflow/executor-contract'
+import { DirectoryTier } from '@isthmus/dataflow/directory-tier'
+import { concatenate, dummyOperations, writeText } from '@isthmus/dataflow/dummy-operations'
+import { testProgram as dummyProgram } from '@isthmus/dataflow/test-program'
 import { bullmqExecutor } from '../src/index.ts'
 import { RedisServer } from './redis-server.ts'
+import { testProgram } from './test-program.ts'
 
 /** What a sweep goes through. */
 export interface SweepOptions {
   readonly nodes: number
   readonly workers: number
-  /** Between the deaths of two workers; each is started again at once. */
+  /** Between the deaths of two workers, at least: one that has begun no job is left to. Each is started again at once. */
   readonly killSeconds: number
   /** When Redis is killed, in seconds from the beginning; it comes back, empty, after a second. */
   readonly redisDies: readonly number[]
@@ -127,6 +129,8 @@ async function localDigests(nodes: readonly Node[], directory: string): Promise<
 async function killWorkers(fleet: Fleet, seconds: number, signal: AbortSignal): Promise<number> {
   let killed = 0
   while (await pause(seconds * 1000, signal)) {
+    // On a busy machine a worker that is killed by the clock alone may never get to work.
+    while (!fleet.isMature(killed % fleet.size)) if (!(await pause(20, signal))) return killed
     await fleet.kill(killed % fleet.size)
     fleet.start(killed % fleet.size)
     killed += 1
@@ -160,6 +164,7 @@ class Fleet {
   readonly #directory: string
   readonly #processes: ChildProcess[] = []
   readonly #counts = new Map<string, number>()
+  readonly #working = new Set<ChildProcess>()
 
   constructor(queue: string, directory: string) {
     this.#queue = queue
@@ -175,21 +180,29 @@ class Fleet {
     return this.#counts.get(event) ?? 0
   }
 
+  /** Whether a worker has begun a job, or has ended. */
+  isMature(index: number): boolean {
+    const child = this.#processes[index]!
+    return this.#working.has(child) || hasEnded(child)
+  }
+
   start(index: number): void {
-    const program = fileURLToPath(new URL('./programs/queue-worker.ts', import.meta.url))
     const own = join(this.#directory, `worker-${index}`)
-    const options = ['--import', 'tsx', program, this.#queue, this.prefix, this.team, own]
-    const child = spawn(process.execPath, options, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const options = [this.#queue, this.prefix, this.team, own, dummyProgram('worker')]
+    const child = spawn(process.execPath, [testProgram('queue-worker'), ...options], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     createInterface({ input: child.stdout }).on('line', (line) => {
       const { type } = JSON.parse(line) as { type: string }
       this.#counts.set(type, this.count(type) + 1)
+      if (type === 'started') this.#working.add(child)
     })
     this.#processes[index] = child
   }
 
   async kill(index: number, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const child = this.#processes[index]!
-    if (child.exitCode !== null || child.signalCode !== null) return
+    if (hasEnded(child)) return
     const exit = once(child, 'exit')
     child.kill(signal)
     await exit
@@ -198,4 +211,8 @@ class Fleet {
   async stop(): Promise<void> {
     await Promise.all(this.#processes.map((_, index) => this.kill(index)))
   }
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null
 }

@@ -1,16 +1,14 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Cache, Executor } from '@isthmus/dataflow'
 import { temporaryCache, temporaryDirectory } from '@isthmus/dataflow/executor-contract'
-import { buildSync } from 'esbuild'
-import { afterAll, onTestFinished } from 'vitest'
+import { onTestFinished } from 'vitest'
 import { type SlurmEvent, type SlurmExecutorOptions, slurmExecutor } from '../src/index.ts'
+import { testProgram } from './test-program.ts'
 
 const commands = ['sbatch', 'squeue', 'sacct', 'scancel']
 const fake = fileURLToPath(new URL('./fake-slurm.mjs', import.meta.url))
-const runJob = bundle(fileURLToPath(new URL('./programs/run-job.ts', import.meta.url)))
 
 /** A fake Slurm of a test's own, and an executor over an empty cache. */
 export interface SlurmBench {
@@ -33,7 +31,7 @@ export async function slurmBench(options: Partial<SlurmExecutorOptions> = {}): P
   const events: SlurmEvent[] = []
   const executor = await slurmExecutor({
     cacheDirectory: cache.directory,
-    command: [process.execPath, '--enable-source-maps', runJob],
+    command: [process.execPath, '--enable-source-maps', testProgram('run-job')],
     batchSeconds: 0.05,
     pollSeconds: 0.2,
     settleSeconds: 0.3,
@@ -49,18 +47,6 @@ export async function slurmBench(options: Partial<SlurmExecutorOptions> = {}): P
     decide: (...states) => writeFileSync(join(slurm, 'fate.json'), JSON.stringify(states)),
     submitted: () => readTasks(slurm),
   }
-}
-
-/** A program in one file, until the tests have ended: each task is a process, and sources take a second to load. */
-function bundle(program: string): string {
-  const folder = mkdtempSync(join(tmpdir(), 'isthmus-slurm-'))
-  afterAll(() => rmSync(folder, { recursive: true }))
-  const outfile = join(folder, 'program.mjs')
-  buildSync({
-    ...{ entryPoints: [program], outfile, bundle: true, sourcemap: 'inline' },
-    ...{ platform: 'node', format: 'esm', target: 'node20' },
-  })
-  return outfile
 }
 
 function installCommands(slurm: string): void {

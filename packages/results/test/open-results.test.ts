@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest'
 import { openResults, ResultsInUseError } from '../src/index.ts'
 import { columnName, tablesOfRows } from '../src/rows.ts'
 import { curve, curvePoint, inTemporaryFolder, oneOfEach, studyRun } from './sample-rows.ts'
+import { testProgram } from './test-program.ts'
 
 describe('openResults', () => {
   it('has the columns and keys that the rows have', () =>
@@ -146,7 +147,7 @@ describe('openResults', () => {
   it('says who has the file, and opens it when that process was killed, with what it had committed', () =>
     inTemporaryFolder(async (folder) => {
       const path = join(folder, 'results.duckdb')
-      const holder = fork(new URL('./hold-results.ts', import.meta.url), [path], { execArgv: ['--import', 'tsx'] })
+      const holder = fork(testProgram('hold-results'), [path])
       await once(holder, 'message')
       const refused = openResults(path, { waitMs: 30 })
       await expect(refused).rejects.toThrow(ResultsInUseError)

@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { openResults, QueryPool, querySandboxed, type Results, Snapshots } from '../src/index.ts'
 import { endlessStatements, refusedStatements } from './hostile-statements.ts'
 import { curvePoint, oneOfEach, studyRun } from './sample-rows.ts'
+import { testProgram } from './test-program.ts'
 
 const endless = 'select count(*) from range(10000000) a, range(100000) b where a.range % 7 = b.range % 5'
 let folder: string
@@ -16,8 +17,7 @@ let snapshots: Snapshots
 const pools: QueryPool[] = []
 
 function makePool(options: { readonly size?: number; readonly timeoutMs?: number } = {}): QueryPool {
-  const workerModule = new URL('./answer-queries.ts', import.meta.url)
-  const pool = new QueryPool({ workerModule, execArgv: ['--import', 'tsx'], ...options })
+  const pool = new QueryPool({ workerModule: testProgram('answer-queries'), ...options })
   pools.push(pool)
   return pool
 }

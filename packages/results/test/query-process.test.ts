@@ -6,14 +6,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openResults, queryInProcess, querySandboxed } from '../src/index.ts'
 import { endlessStatements, refusedStatements } from './hostile-statements.ts'
 import { oneOfEach } from './sample-rows.ts'
+import { testProgram } from './test-program.ts'
 
 let folder: string
 let path: string
-const options = {
-  workerModule: new URL('./answer-queries.ts', import.meta.url),
-  execArgv: ['--import', 'tsx'],
-  timeoutMs: 300,
-}
+const options = { workerModule: testProgram('answer-queries'), timeoutMs: 300 }
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'isthmus-query-'))

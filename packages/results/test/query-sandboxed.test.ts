@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openResults, querySandboxed, ResultsInUseError } from '../src/index.ts'
 import { refusedStatements } from './hostile-statements.ts'
 import { oneOfEach } from './sample-rows.ts'
+import { testProgram } from './test-program.ts'
 
 let folder: string
 let path: string
@@ -94,7 +95,7 @@ describe('querySandboxed', () => {
     await expect(querySandboxed(missing, 'select 1')).rejects.toThrow(
       new UserError(`There are no results at ${missing} yet: run a study first, e.g. isthmus run quickstart`),
     )
-    const holder = fork(new URL('./hold-results.ts', import.meta.url), [path], { execArgv: ['--import', 'tsx'] })
+    const holder = fork(testProgram('hold-results'), [path])
     await once(holder, 'message')
     await expect(querySandboxed(path, 'select 1', { waitMs: 20 })).rejects.toThrow(ResultsInUseError)
     const waiting = querySandboxed(path, 'select 1')

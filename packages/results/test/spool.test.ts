@@ -3,12 +3,12 @@ import { once } from 'node:events'
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import { UserError } from '@isthmus/tensor'
 import { describe, expect, it } from 'vitest'
 import { ingestSpool, openResults, recordRows, resultsPath } from '../src/index.ts'
 import { tablesOfRows } from '../src/rows.ts'
 import { curvePoint, inTemporaryFolder, oneOfEach, studyRun } from './sample-rows.ts'
+import { testProgram } from './test-program.ts'
 
 /** Everything in the database of a home folder, as text. */
 async function contents(folder: string): Promise<string> {
@@ -32,9 +32,7 @@ async function spoolWithoutDatabase(folder: string, rows = oneOfEach): Promise<s
 describe('recordRows', () => {
   it('leaves rows in the spool while another process has the file, and the next command takes them in', () =>
     inTemporaryFolder(async (folder) => {
-      const holder = fork(new URL('./hold-results.ts', import.meta.url), [resultsPath(folder)], {
-        execArgv: ['--import', 'tsx'],
-      })
+      const holder = fork(testProgram('hold-results'), [resultsPath(folder)])
       await once(holder, 'message')
       const rows = { studyRuns: [studyRun()], curvePoints: [curvePoint({ method: 'ffn', loss: Number.NaN })] }
       const first = await recordRows(folder, rows, { waitMs: 20 })
@@ -130,13 +128,12 @@ describe('recordRows', () => {
     inTemporaryFolder(async (folder) => {
       await recordRows(folder, oneOfEach)
       const before = await contents(folder)
-      const script = fileURLToPath(new URL('./record-many-rows.ts', import.meta.url))
       // `ulimit -f` stands for the full disk: a write past it fails.
       const child = spawn('sh', [
         '-c',
-        'ulimit -f 2600 && exec "$0" --import tsx "$@"',
+        'ulimit -f 2600 && exec "$0" "$@"',
         process.execPath,
-        script,
+        testProgram('record-many-rows'),
         folder,
       ])
       const [output] = await Promise.all([text(child.stdout), once(child, 'exit')])

@@ -4,6 +4,7 @@
  *  A project may depend only on projects of earlier rungs. A new package is one entry here.
  */
 export const ladder: readonly string[] = [
+  'build',
   'tensor',
   'checkpoint',
   'assignment',

@@ -1,12 +1,12 @@
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { builtDashboard } from '@isthmus/dashboard'
 import { startServer } from '@isthmus/server'
 import { pino } from 'pino'
 import packageJson from '../../package.json' with { type: 'json' }
 import { isthmusHome } from '../home.ts'
 import { openStorage } from '../open-storage.ts'
 import { parsePort } from '../option-values.ts'
-import { builtPage } from '../page.ts'
 
 /** The options of `isthmus serve`. */
 export interface ServeOptions {
@@ -21,13 +21,12 @@ export interface ServeOptions {
 /** `isthmus serve`: a team’s results, shared cache and page, until told to stop. */
 export async function serveCommand({ host, port, blobs, logLevel }: ServeOptions): Promise<void> {
   const { directory } = isthmusHome()
-  const page = await builtPage()
+  const page = await builtDashboard()
   const storage = blobs === undefined ? undefined : await openStorage(blobs)
   const log = pino({ level: logLevel, base: {} }, pino.destination(2))
   const server = await startServer({
-    ...{ home: directory, version: packageJson.version, log, host, port: parsePort('--port', port) },
+    ...{ home: directory, version: packageJson.version, log, host, port: parsePort('--port', port), page },
     queries: { workerModule: resolve(dirname(fileURLToPath(import.meta.url)), 'query.mjs') },
-    ...(page === undefined ? {} : { page }),
     ...(storage === undefined ? {} : { storage }),
   })
   process.stdout.write(

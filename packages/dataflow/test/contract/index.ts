@@ -16,13 +16,14 @@ import {
 } from '../../src/index.ts'
 import { concatenate, die, echo, fail, measure, report, wait, writeText } from '../dummy-operations.ts'
 import { ofType, runDummies, temporaryDirectory } from '../temporary-cache.ts'
+import { testProgram } from '../test-program.ts'
 
 export { DirectoryTier } from '../directory-tier.ts'
 export * from '../dummy-operations.ts'
 export { ofType, runDummies, temporaryCache, temporaryDirectory } from '../temporary-cache.ts'
 
-/** The module that serves the dummy operations in a process of a pool. Needs a loader for TypeScript. */
-export const dummyWorker = new URL('../programs/worker.ts', import.meta.url)
+/** The program that serves the dummy operations in a process of a pool, and how it is started. */
+export const dummyWorker = { workerModule: testProgram('worker'), execArgv: ['--enable-source-maps'] }
 
 /** An executor of the dummy operations, and the cache of the runs that it is for. */
 export interface ExecutorBench {

@@ -1,5 +1,5 @@
-import { recordRows } from '../src/index.ts'
-import { curvePoint, studyRun } from './sample-rows.ts'
+import { recordRows } from '../../src/index.ts'
+import { curvePoint, studyRun } from '../sample-rows.ts'
 
 /** A process that records more than its limit on file sizes lets it write, into the home folder of its argument. */
 process.on('SIGXFSZ', () => undefined)

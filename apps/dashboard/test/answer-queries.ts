@@ -1,3 +1,0 @@
-import { serveQueries } from '@isthmus/results'
-
-serveQueries()

@@ -1,0 +1,6 @@
+import { buildTestPrograms } from '@isthmus/build'
+
+const dummies = new URL('.', import.meta.resolve('@isthmus/dataflow/dummy-operations'))
+
+/** The path of a program that tests start: each task of Slurm is one. */
+export const testProgram = await buildTestPrograms(new URL('..', import.meta.url), [dummies])

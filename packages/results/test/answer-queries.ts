@@ -1,3 +1,0 @@
-import { serveQueries } from '../src/index.ts'
-
-serveQueries()

@@ -1,0 +1,3 @@
+import { serveQueries } from '../../src/index.ts'
+
+serveQueries()
