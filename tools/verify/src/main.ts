@@ -1,11 +1,13 @@
 import { fileURLToPath } from 'node:url'
 import { readReports, runTasks, testedProjects } from './run-tasks.ts'
-import { sumTests, verdictLine } from './sum-tests.ts'
+import { failedTests, sumTests, verdictLine } from './sum-tests.ts'
 
 const workspace = fileURLToPath(new URL('../../..', import.meta.url))
 const projects = await testedProjects(workspace)
 const { exitCode, tasks } = await runTasks(workspace, projects)
-const verdict = sumTests(readReports(projects), tasks, exitCode)
+const reports = readReports(projects)
+const verdict = sumTests(reports, tasks, exitCode)
+for (const failure of failedTests(reports)) console.log(failure)
 for (const fault of verdict.faults) console.log(fault)
 console.log(verdictLine(verdict))
 if (verdict.failed > 0 || verdict.passed === 0) process.exitCode = 1

@@ -1,3 +1,5 @@
+import { basename } from 'node:path'
+
 /** What vitest's JSON reporter writes, as far as it is read here. */
 export interface VitestReport {
   readonly numPassedTests: number
@@ -7,6 +9,21 @@ export interface VitestReport {
   readonly numTodoTests: number
   /** False also where a file could not be loaded, though no test of it failed. */
   readonly success: boolean
+  readonly testResults: readonly TestFile[]
+}
+
+/** One file of tests, as far as it is read here. */
+export interface TestFile {
+  /** Its path. */
+  readonly name: string
+  /** Of the file itself: why it could not be loaded. */
+  readonly message: string
+  readonly assertionResults: readonly {
+    readonly fullName: string
+    readonly status: string
+    /** Each with its stack. */
+    readonly failureMessages: readonly string[]
+  }[]
 }
 
 /** One project with a `test` target, and the report of its run: undefined where there is none. */
@@ -69,6 +86,33 @@ export function sumTests(
     skipped: sum((report) => report.numPendingTests + report.numTodoTests),
     faults,
   }
+}
+
+/** Every failed test with its project, file and error, and every file that failed by itself: what a long log hides.
+ *
+ *  @returns A paragraph for each.
+ */
+export function failedTests(projects: readonly ProjectTests[]): string[] {
+  return projects.flatMap(({ project, report }) =>
+    (report?.testResults ?? []).flatMap(({ name, message, assertionResults }) => {
+      const file = `${project}: ${basename(name)}`
+      const failed = assertionResults.filter(({ status }) => status === 'failed')
+      return [
+        ...(message === '' ? [] : [`${file}\n${indented(message)}`]),
+        ...failed.map((test) => `${file}: ${test.fullName}\n${indented(test.failureMessages.join('\n'))}`),
+      ]
+    }),
+  )
+}
+
+const shownLines = 20
+
+function indented(text: string): string {
+  return text
+    .split('\n')
+    .slice(0, shownLines)
+    .map((line) => `    ${line}`)
+    .join('\n')
 }
 
 /** The last line of a run: `N passed, N failed`, and `, N skipped` where tests were. */

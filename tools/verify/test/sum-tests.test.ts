@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readReports } from '../src/run-tasks.ts'
-import { sumTests, type VitestReport, verdictLine } from '../src/sum-tests.ts'
+import { failedTests, sumTests, type VitestReport, verdictLine } from '../src/sum-tests.ts'
 
 function report(passed: number, failed = 0, pending = 0, todo = 0): VitestReport {
   return {
@@ -12,10 +12,34 @@ function report(passed: number, failed = 0, pending = 0, todo = 0): VitestReport
     numPendingTests: pending,
     numTodoTests: todo,
     success: failed === 0,
+    testResults: [],
   }
 }
 
 const task = (projectName: string, target: string, status = 0) => ({ projectName, target, status })
+
+describe('failedTests', () => {
+  it('names failed tests with their errors, and files that could not be loaded', () => {
+    const results = (
+      message: string,
+      ...assertionResults: VitestReport['testResults'][number]['assertionResults']
+    ) => ({
+      ...report(1, 1),
+      testResults: [{ name: '/somewhere/test/a.test.ts', message, assertionResults }],
+    })
+    const passed = { fullName: 'adds', status: 'passed', failureMessages: [] }
+    const failed = { fullName: 'divides', status: 'failed', failureMessages: ['Error: by zero\n    at divide.ts:1:2'] }
+    const failures = failedTests([
+      { project: 'tensor', report: results('', passed, failed) },
+      { project: 'model', report: results('Cannot find b.ts') },
+      { project: 'study', report: undefined },
+    ])
+    expect(failures).toEqual([
+      'tensor: a.test.ts: divides\n    Error: by zero\n        at divide.ts:1:2',
+      'model: a.test.ts\n    Cannot find b.ts',
+    ])
+  })
+})
 
 describe('sumTests', () => {
   it('sums over projects', () => {
