@@ -22,7 +22,7 @@ import {
   type StudySettings,
 } from '@isthmus/study'
 import { UserError } from '@isthmus/tensor'
-import { Progress } from './progress.ts'
+import { progressOf } from './progress.ts'
 import type { Session } from './session.ts'
 
 /** How models are aligned on the command line. */
@@ -135,7 +135,7 @@ async function measure(
   alignments: readonly NodeInput<AlignmentValue>[],
   decoder: ReturnType<typeof decoderOf>,
   engine: StudySettings['engine'],
-  { cache, executor, signal }: Session,
+  session: Session,
 ) {
   const gates = models.map((model, index) =>
     gate.node(
@@ -144,7 +144,8 @@ async function measure(
       { label: `gate ${model.name}` },
     ),
   )
-  const progress = new Progress(process.stderr)
+  const { cache, executor, signal } = session
+  const progress = progressOf(session)
   try {
     const result = await run(gates, { cache, executor, signal, onEvent: progress.onEvent })
     return { run: result, differences: gates.map((node) => result.artifact(node).value.maxAbsLogitDifference) }

@@ -1,8 +1,8 @@
-import { expectedSeconds, type RunEvent } from '@isthmus/dataflow'
+import type { RunEvent } from '@isthmus/dataflow'
 import type { RunStudiesOptions } from '@isthmus/study'
 import packageJson from '../package.json' with { type: 'json' }
 import { parseCount } from './option-values.ts'
-import { Progress } from './progress.ts'
+import { progressOf } from './progress.ts'
 import { openSession, type SessionOptions } from './session.ts'
 import type { Team, TeamOptions } from './team.ts'
 
@@ -35,8 +35,7 @@ export async function computeRun<Result>(
   }
   await using session = await openSession(options, team)
   const { cache, executor, signal } = session
-  const expected = (operations: Iterable<string>) => expectedSeconds(operations, { cache })
-  const progress = new Progress(process.stderr, { slots: executor.slots, expected })
+  const progress = progressOf(session)
   team?.begin(cache, name, () => progress.state)
   const onEvent = (event: RunEvent) => {
     progress.onEvent(event)

@@ -1,5 +1,6 @@
-import type { Digest, Node, RunEvent } from '@isthmus/dataflow'
+import { type Digest, expectedSeconds, type Node, type RunEvent } from '@isthmus/dataflow'
 import { SingleBar } from 'cli-progress'
+import type { Session } from './session.ts'
 import { TimeLeft, type TimeLeftOptions } from './time-left.ts'
 
 /** Where progress goes, and whether that is a terminal. */
@@ -14,7 +15,7 @@ const barSeconds = 0.1
 /** Lines of one kind that are shown; what comes after is not said. */
 const linesOfKind = 5
 
-/** Show a run while it goes on: a bar on a terminal, a line every few seconds elsewhere. What needs saying at once
+/** Show runs while they go on, one after the other: a bar on a terminal, a line every few seconds elsewhere. What needs saying at once
  *  (damaged blobs, other runs) is a line of its own on both, the first few times.
  */
 export class Progress {
@@ -53,6 +54,7 @@ export class Progress {
     switch (event.type) {
       case 'planned':
         this.#total = event.total
+        this.#finished = this.#cached = this.#failed = 0
         this.#timeLeft.planned(event.operations)
         this.#bar?.start(event.total, 0, this.#payload())
         break
@@ -83,7 +85,7 @@ export class Progress {
     this.#show()
   }
 
-  /** How far the run is. */
+  /** How far the last run is. */
   get state() {
     const ran = this.#finished - this.#cached - this.#failed
     const running = [...this.#running.values()].map(({ label }) => label.slice(0, 500)).slice(0, 100)
@@ -136,6 +138,12 @@ export class Progress {
       doing: [...this.#running.values()].map(describeRunning).slice(0, 2).join('; '),
     }
   }
+}
+
+/** Show on stderr what a session computes. */
+export function progressOf({ cache, executor }: Pick<Session, 'cache' | 'executor'>): Progress {
+  const expected = (operations: Iterable<string>) => expectedSeconds(operations, { cache })
+  return new Progress(process.stderr, { slots: executor.slots, expected })
 }
 
 /** Seconds. */

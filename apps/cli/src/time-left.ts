@@ -40,8 +40,15 @@ export class TimeLeft {
     this.#options = options
   }
 
-  /** @param operations How many steps there are of each. */
+  /** Begin a run. What steps took in one before it is still known.
+   *
+   *  @param operations How many steps there are of each.
+   */
   planned(operations: ReadonlyMap<string, number>): void {
+    this.#left.clear()
+    this.#since = null
+    this.#expected = null
+    this.#computed = 0
     for (const [operation, count] of operations) this.#left.set(operation, count)
   }
 

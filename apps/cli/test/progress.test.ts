@@ -39,6 +39,20 @@ describe('Progress', () => {
     expect(lines.length).toBeLessThan(10)
   })
 
+  it('begins anew with the next run, as after a plan that needed steps computed', () => {
+    const progress = new Progress({ isTTY: false, write: () => true } as unknown as NodeJS.WriteStream)
+    const planned = (total: number) =>
+      progress.onEvent({ type: 'planned', total, deduplicated: 0, operations: new Map([['example.step', total]]) })
+    planned(2)
+    for (const node of nodes.slice(0, 2)) {
+      progress.onEvent({ type: 'started', node, key })
+      progress.onEvent({ type: 'finished', node, key, digest: key, cached: false, seconds: 10 })
+    }
+    expect(progress.state).toMatchObject({ total: 2, ran: 2, secondsLeft: 0 })
+    planned(5)
+    expect(progress.state).toMatchObject({ total: 5, ran: 0, cached: 0, running: [], secondsLeft: 50 })
+  })
+
   it('says a few times what must be said at once, and that there is more', () => {
     const [first, ...others] = written(
       nodes.map((node): RunEvent => ({ type: 'corrupt', node, consumer: node, blob: key, found: 'missing' })),

@@ -143,9 +143,15 @@ export function computeNow({
   cache,
   executor,
   signal,
-}: Pick<RunStudiesOptions, 'cache' | 'executor' | 'signal'>): PlanContext['compute'] {
+  onEvent,
+}: Pick<RunStudiesOptions, 'cache' | 'executor' | 'signal' | 'onEvent'>): PlanContext['compute'] {
   return async (nodes) => {
-    const result = await run(nodes, { cache, executor, ...(signal === undefined ? {} : { signal }) })
+    const result = await run(nodes, {
+      cache,
+      executor,
+      ...(signal === undefined ? {} : { signal }),
+      ...(onEvent === undefined ? {} : { onEvent }),
+    })
     return nodes.map((node) => result.artifact(node).value)
   }
 }

@@ -9,10 +9,10 @@ import {
 import { computeNow, planFamily, planStudy, selectNodes } from '@isthmus/study'
 import { formatBytes } from '../format-bytes.ts'
 import { formatRows } from '../format-rows.ts'
-import { formatSeconds } from '../progress.ts'
+import { formatSeconds, progressOf } from '../progress.ts'
 import { modelPuller } from '../pull-model.ts'
 import { readStudies } from '../read-study.ts'
-import { openSession, type SessionOptions } from '../session.ts'
+import { openSession, type Session, type SessionOptions } from '../session.ts'
 import { joinTeam, type TeamOptions } from '../team.ts'
 
 /** The options of `isthmus plan`. */
@@ -31,17 +31,7 @@ export async function planCommand(name: string, options: PlanOptions): Promise<v
   const read = await readStudies(name, options.set)
   await using session = await openSession(options, await joinTeam(options))
   const { cache } = session
-  const pull = modelPuller(process.stderr, session.signal)
-  const compute = computeNow(session)
-  const targets: Node[] = []
-  if (read.kind === 'family') {
-    const { family, resolvePath } = read
-    targets.push(...(await planFamily(family, { cache, resolvePath, compute })).targets)
-  } else {
-    for (const { study, resolvePath } of read.studies) {
-      targets.push(...(await planStudy(study, { cache, resolvePath, compute, pull })).targets)
-    }
-  }
+  const targets = await planned(read, session)
   const explanations = await explain(selectNodes(targets, options.only), { cache })
   const estimates = estimateCost(explanations, { cache })
   if (options.json === true) {
@@ -54,6 +44,26 @@ export async function planCommand(name: string, options: PlanOptions): Promise<v
     process.stdout.write(lines.join(''))
   }
   process.stdout.write(planTable(explanations, estimates))
+}
+
+async function planned(read: Awaited<ReturnType<typeof readStudies>>, session: Session): Promise<Node[]> {
+  const { cache, signal } = session
+  const progress = progressOf(session)
+  const compute = computeNow({ ...session, onEvent: progress.onEvent })
+  try {
+    if (read.kind === 'family') {
+      const { family, resolvePath } = read
+      return [...(await planFamily(family, { cache, resolvePath, compute })).targets]
+    }
+    const pull = modelPuller(process.stderr, signal)
+    const targets: Node[] = []
+    for (const { study, resolvePath } of read.studies) {
+      targets.push(...(await planStudy(study, { cache, resolvePath, compute, pull })).targets)
+    }
+    return targets
+  } finally {
+    progress.stop()
+  }
 }
 
 function describeStep(explanation: Explanation) {
