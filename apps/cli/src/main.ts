@@ -195,6 +195,7 @@ program
   .option('--host <address>', 'of the interface; other than this machine’s own only once there is a token', '127.0.0.1')
   .option('--port <number>', 'of its address', '7007')
   .option('--blobs <bucket>', 'keep blobs in a bucket of S3, s3://BUCKET/PREFIX, instead of the home folder’s cache')
+  .option('--no-direct-blobs', 'let blobs of a bucket go through the server, not straight between bucket and machines')
   .option('--log-level <level>', 'debug has every request, info refusals, warn and error less', 'info')
   .action(async (options) => (await import('./commands/serve.ts')).serveCommand(options))
 

@@ -29,6 +29,7 @@ export function serverOf({ remote = process.env.ISTHMUS_REMOTE }: TeamOptions, t
   return new ServerClient({
     url: remote,
     isthmus: packageJson.version,
+    onNotice: (message) => process.stderr.write(`${message}\n`),
     ...(token ? { token } : {}),
     ...(trust === undefined ? {} : { trust }),
   })

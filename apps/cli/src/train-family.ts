@@ -1,9 +1,8 @@
 import type { Node } from '@isthmus/dataflow'
-import { recordRows } from '@isthmus/results'
 import { type PlacedFamily, runFamily } from '@isthmus/study'
 import { computeRun, type RunOptions } from './compute-run.ts'
 import { formatRows } from './format-rows.ts'
-import { isthmusHome } from './home.ts'
+import { recordResults } from './home-results.ts'
 import { reportFailures, stepsSummary } from './run-summary.ts'
 import { assertFolderIsOurs, saveFamily } from './save-family.ts'
 import { joinTeam } from './team.ts'
@@ -22,8 +21,7 @@ export async function trainFamily(
   const { result } = run
   // In this order, so that rows are of models whose folders are there.
   const saved = await saveFamily(folder, run)
-  const { notices } = await recordRows(isthmusHome().directory, run.rows)
-  for (const notice of notices) process.stderr.write(`${notice}\n`)
+  await recordResults(run.rows)
   team?.addRows(run.rows)
   await team?.finish(result)
   process.stderr.write(`${stepsSummary(result, (performance.now() - start) / 1000)}\n`)

@@ -1,25 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { isthmus, small, temporaryFolder, workspace } from './run-isthmus.ts'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { isthmus, small, temporaryFolder } from './run-isthmus.ts'
+import { serve } from './serve-home.ts'
 
 const settings = small.flatMap((setting) => ['--set', setting])
-
-/** A server of a new home folder, until the test has finished. */
-async function serve(home: string, ...words: string[]): Promise<{ url: string; process: ChildProcess }> {
-  const command = [resolve(workspace, 'apps/cli/bin/isthmus.mjs'), 'serve', '--port', '0', ...words]
-  const child = spawn(process.execPath, command, { env: { ...process.env, ISTHMUS_HOME: home } })
-  onTestFinished(() => {
-    child.kill('SIGKILL')
-  })
-  const line = await new Promise<string>((done, fail) => {
-    child.stdout.once('data', (chunk) => done(String(chunk)))
-    child.stderr.on('data', (chunk) => fail(new Error(String(chunk))))
-    child.once('exit', (code) => fail(new Error(`the server ended with ${code}`)))
-  })
-  return { url: /^(http:\S+) serves/.exec(line)![1]!, process: child }
-}
 
 async function ask(url: string, sql: string): Promise<unknown[][]> {
   const response = await fetch(`${url}/v1/sql`, {
@@ -102,7 +87,9 @@ describe('a team', () => {
 
     expect((await isthmus(lab, 'token', 'revoke', 'ada')).code).toBe(0)
     const listed = await isthmus(lab, 'token', 'list', '--json')
-    expect(JSON.parse(listed.stdout)).toEqual([expect.objectContaining({ name: 'ada', role: 'read' })])
+    expect(JSON.parse(listed.stdout)).toEqual([
+      expect.objectContaining({ name: 'ada', role: 'read', lastUsedOn: expect.stringMatching(/^20\d\d-\d\d-\d\d$/) }),
+    ])
     expect(listed.stdout).not.toContain(made.stdout.trim())
   })
 })

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { copyFile, link, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { copyFile, link, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { openResults, ResultsInUseError, resultsPath } from '@isthmus/results'
 import { UserError } from '@isthmus/tensor'
+import { requestCopy } from './results-copy.ts'
+import { tokenUsesPath } from './token-uses.ts'
 import { tokensPath } from './tokens.ts'
 
 /** What a backup came to, or a restoration. */
@@ -23,7 +24,6 @@ export interface BackupOptions {
   readonly waitMs?: number
 }
 
-const answerMilliseconds = 100
 /** Of the cache, in this order: the blobs of a record were there before it. */
 const folders = ['actions', 'blobs']
 
@@ -40,7 +40,7 @@ export async function backupHome(home: string, out: string, options: BackupOptio
   }
   return writeHome(out, async (folder) => {
     const files = await copyCache(home, folder, options.onFile)
-    if (existsSync(tokensPath(home))) await copyInto(tokensPath(home), tokensPath(folder))
+    for (const path of [tokensPath, tokenUsesPath]) if (existsSync(path(home))) await copyInto(path(home), path(folder))
     const hasResults = existsSync(resultsPath(home))
     if (hasResults) await copyResults(home, resultsPath(folder), options.waitMs ?? 60_000)
     return { files, hasResults }
@@ -123,43 +123,8 @@ async function copyResults(home: string, to: string, waitMs: number): Promise<vo
     }
   } catch (error) {
     if (!(error instanceof ResultsInUseError)) throw error
-    await copyFile(await requestCopy(home, waitMs), to)
-  }
-}
-
-/** Where a server is asked for copies of its results: by those who may write into its home folder. */
-function requestsFolder(home: string): string {
-  return join(home, 'server', 'copies')
-}
-
-async function requestCopy(home: string, waitMs: number): Promise<string> {
-  const request = join(requestsFolder(home), `${randomUUID()}.wanted`)
-  const copy = request.replace(/wanted$/, 'duckdb')
-  await mkdir(dirname(request), { recursive: true, mode: 0o700 })
-  await writeFile(request, '')
-  for (const start = performance.now(); performance.now() - start < waitMs; await sleep(answerMilliseconds)) {
-    if (existsSync(copy)) return copy
-  }
-  await rm(request, { force: true })
-  throw new UserError(
-    `${resultsPath(home)} is in use, and no server answers for it: let the command that has it end, and try again`,
-  )
-}
-
-/** Give the copies of the results that were asked for; those of before are removed.
- *
- *  @param copyTo Copies the results of the server into a new file.
- */
-export async function answerRequests(home: string, copyTo: (path: string) => Promise<void>): Promise<void> {
-  const folder = requestsFolder(home)
-  const names = await readdir(folder).catch(() => [])
-  const wanted = names.filter((name) => name.endsWith('.wanted'))
-  if (wanted.length === 0) return
-  for (const name of names) if (name.endsWith('.duckdb')) await rm(join(folder, name), { force: true })
-  for (const name of wanted) {
-    const copy = join(folder, name.replace(/wanted$/, 'duckdb'))
-    await copyTo(`${copy}.tmp`)
-    await rename(`${copy}.tmp`, copy)
-    await rm(join(folder, name), { force: true })
+    await using copy = await requestCopy(home, { waitMs })
+    if (copy === undefined) throw new UserError(`${error.message}; no server answers for it`)
+    await copyFile(copy.path, to)
   }
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { HttpBindings } from '@hono/node-server'
 import { getConnInfo } from '@hono/node-server/conninfo'
 import { serveStatic } from '@hono/node-server/serve-static'
 import { z } from '@hono/zod-openapi'
@@ -10,6 +11,7 @@ import { compress } from 'hono/compress'
 import { HTTPException } from 'hono/http-exception'
 import { secureHeaders } from 'hono/secure-headers'
 import { rateLimiter } from 'hono-rate-limiter'
+import { diskIsFull, isDiskFailure } from './disk-room.ts'
 import { identify, refuseStrangers } from './identify.ts'
 import { json, type LabApp, type LabContext, type LabEnvironment, labApp, route } from './lab-app.ts'
 import type { LabServer } from './lab-server.ts'
@@ -19,6 +21,8 @@ import { blobRoutes } from './routes/blobs.ts'
 import { liveRoutes } from './routes/live.ts'
 import { peopleRoutes } from './routes/people.ts'
 import { resultRoutes } from './routes/results.ts'
+import { transferRoutes } from './routes/transfers.ts'
+import { tooSlow } from './steady-content.ts'
 
 /** What the application is beside the server. */
 export interface AppOptions {
@@ -30,8 +34,10 @@ export interface AppOptions {
 
 /** Of a request of JSON, in bytes. */
 const maximumBodyBytes = 32_000_000
+/** Until it is here. */
+const arrivalMilliseconds = 60_000
 const windowMilliseconds = 10_000
-/** Requests that one token may make in that time, and an address without one, which may be guessing. */
+/** Requests that one token may make in that time, and an address without one. */
 const [knownRequests, strangersRequests] = [20_000, 100]
 
 /** The application: every route, who may use it, and what of it is written down. */
@@ -56,8 +62,9 @@ export function createApp(server: LabServer, { page, stopping }: AppOptions): La
     }),
   )
   const isPublic = (path: string) => !path.startsWith('/v1/') && path !== '/metrics'
+  app.use(limitArrival(server.options.arrivalMs ?? arrivalMilliseconds))
   app.use(identify(server.tokens, isOpen))
-  app.use('/v1/*', limitRequests(server.options.requestsPerTenSeconds ?? knownRequests))
+  app.use('/v1/*', limitRequests(server.options))
   app.use(refuseStrangers(isPublic))
   const limited = bodyLimit({
     maxSize: maximumBodyBytes,
@@ -65,11 +72,14 @@ export function createApp(server: LabServer, { page, stopping }: AppOptions): La
       throw new Refusal(413, 'too-large', `a request may have ${maximumBodyBytes} bytes: send it in parts`)
     },
   })
-  app.use('/v1/*', (context, next) => (isBlob(context.req) ? next() : limited(context, next)))
+  app.use('/v1/*', (context, next) =>
+    isBlob(context.req) || hasFewBytes(context as LabContext) ? next() : limited(context, next),
+  )
   app.use('/v1/sql', compress())
 
   systemRoutes(app, server, version)
   blobRoutes(app, server)
+  transferRoutes(app, server)
   actionRoutes(app, server)
   resultRoutes(app, server)
   liveRoutes(app, server, stopping)
@@ -162,6 +172,11 @@ function answerError(error: Error, context: LabContext, server: LabServer): Resp
     )
   }
   if (context.req.raw.signal.aborted) return refuse(context, 400, 'bad-request', 'the request was cut off')
+  if (isDiskFailure(error)) {
+    server.options.log.error({ err: error, requestId: context.get('requestId') }, 'the disk is full')
+    const { problem, status } = diskIsFull()
+    return context.json(problem, status)
+  }
   server.options.log.error({ err: error, requestId: context.get('requestId') }, 'failed')
   return refuse(context, 500, 'failed', `the server failed: its log says why, under ${context.get('requestId')}`)
 }
@@ -170,8 +185,12 @@ function refuse(context: LabContext, status: number, error: Problem['error'], me
   return context.json({ error, message } satisfies Problem, status as 400)
 }
 
-function limitRequests(known: number): MiddlewareHandler {
-  const limitOf = (context: LabContext) => (context.get('identity') === undefined ? strangersRequests : known)
+function limitRequests({
+  requestsPerTenSeconds = knownRequests,
+  strangersPerTenSeconds = strangersRequests,
+}: LabServer['options']): MiddlewareHandler {
+  const limitOf = (context: LabContext) =>
+    context.get('identity') === undefined ? strangersPerTenSeconds : requestsPerTenSeconds
   return rateLimiter<LabEnvironment>({
     windowMs: windowMilliseconds,
     limit: (context) => limitOf(context as LabContext),
@@ -186,8 +205,41 @@ function limitRequests(known: number): MiddlewareHandler {
   }) as MiddlewareHandler
 }
 
+/** Refuse a request whose content does not come within a time; what is done with it may take longer. */
+function limitArrival(milliseconds: number): MiddlewareHandler<LabEnvironment> {
+  return async (context, next) => {
+    const { incoming } = context.env as unknown as HttpBindings
+    const { method, headers } = incoming
+    const hasContent = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+    if (!hasContent || isBlob(context.req)) return next()
+    // Nobody reads it, nor waits for its end.
+    if (method === 'GET' || method === 'HEAD') context.header('connection', 'close')
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        context.header('connection', 'close')
+        reject(tooSlow(`it was not here within ${milliseconds / 1000} s`))
+      }, milliseconds)
+    })
+    incoming.once('end', () => clearTimeout(timer))
+    try {
+      await Promise.race([next(), late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
 function isBlob({ method, path }: { readonly method: string; readonly path: string }): boolean {
   return method === 'PUT' && path.startsWith('/v1/blobs/')
+}
+
+/** Whether the request says how many bytes it has, which Node’s parser holds it to, and they are not too many. To look at its
+ *  content would make a web stream of it, which takes longer than to answer a small request.
+ */
+function hasFewBytes(context: LabContext): boolean {
+  const { headers } = (context.env as HttpBindings).incoming
+  return headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) <= maximumBodyBytes
 }
 
 function addressOf(context: LabContext): string {

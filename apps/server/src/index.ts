@@ -1,4 +1,5 @@
 export { type BackupOptions, backupHome, type Copied, restoreHome } from './backup.ts'
 export { LabServer, type LabServerOptions } from './lab-server.ts'
+export { type RequestCopyOptions, type ResultsCopy, requestCopy } from './results-copy.ts'
 export { type RunningServer, type StartServerOptions, startServer } from './start-server.ts'
-export { createToken, listTokens, revokeToken, type Token, tokensPath } from './tokens.ts'
+export { createToken, type ListedToken, listTokens, revokeToken, type Token, tokensPath } from './tokens.ts'

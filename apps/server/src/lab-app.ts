@@ -35,7 +35,9 @@ export function labApp(): LabApp {
 /** Declare a route, with the least role that may use it; undefined: everybody, also without a token. */
 export function route<const Config extends RouteConfig>(role: Role | undefined, config: Config) {
   const refusals = Object.fromEntries(
-    [400, ...(role === undefined ? [] : [401, 403]), 413, 429].map((status) => [status, problem(status)]),
+    [400, ...(role === undefined ? [] : [401, 403]), 408, 413, 429, ...(role === 'write' ? [507] : [])].map(
+      (status) => [status, problem(status)],
+    ),
   )
   return createRoute({
     ...config,
@@ -55,6 +57,7 @@ const refusals: Readonly<Record<number, string>> = {
   401: 'There is no token, or it is nobody’s',
   403: 'The token’s role does not allow it',
   404: 'There is no such thing',
+  408: 'It came too slowly',
   409: 'Another value is there, and stays',
   413: 'It is too large',
   416: 'There are no such bytes',

@@ -98,7 +98,12 @@ export class SharedActions {
   async #take(record: ActionRecord, origin: Origin): Promise<void> {
     await this.#newOrigins.add({ key: record.key, digest: record.output.digest, ...origin })
     this.#origins.set(record.key, origin)
-    await this.#cache.actions.append(record)
+    try {
+      await this.#cache.actions.append(record)
+    } catch (error) {
+      this.#origins.delete(record.key)
+      throw error
+    }
   }
 }
 

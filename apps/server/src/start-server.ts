@@ -29,8 +29,6 @@ const loopback = /^(localhost|127(\.\d+){3}|::1)$/
 const stopMilliseconds = 30_000
 const pollMilliseconds = 50
 const headersMilliseconds = 10_000
-/** A blob may take its time. */
-const requestMilliseconds = 3_600_000
 
 /** Serve a home folder.
  *
@@ -58,7 +56,8 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
     })
   })
   http.headersTimeout = headersMilliseconds
-  http.requestTimeout = requestMilliseconds
+  // The application has limits of its own, which a blob keeps that takes hours and progresses.
+  http.requestTimeout = 0
   try {
     await new Promise<void>((resolve, reject) => http.once('listening', resolve).once('error', reject))
   } catch (error) {

@@ -14,6 +14,7 @@ import { dirname, join } from 'node:path'
 import { nameSchema, type Role, roleSchema } from '@isthmus/remote'
 import { UserError } from '@isthmus/tensor'
 import { z } from 'zod'
+import { readTokenUses, TokenUses } from './token-uses.ts'
 
 const tokenSchema = z.object({
   name: nameSchema,
@@ -39,11 +40,21 @@ export function tokensPath(home: string): string {
   return join(home, 'server', 'tokens.json')
 }
 
+/** A token, and the day (UTC) on which it was last used; null where it never was. */
+export interface ListedToken extends Token {
+  readonly lastUsedOn: string | null
+}
+
 /** All tokens, those that were revoked, too, in the order in which they were made.
  *
  *  @throws {UserError} when the file cannot be read.
  */
-export function listTokens(home: string): readonly Token[] {
+export function listTokens(home: string): ListedToken[] {
+  const uses = readTokenUses(home)
+  return readTokens(home).map((token) => ({ ...token, lastUsedOn: uses.get(token.hash) ?? null }))
+}
+
+function readTokens(home: string): readonly Token[] {
   const path = tokensPath(home)
   if (!existsSync(path)) return []
   try {
@@ -94,12 +105,14 @@ export function revokeToken(home: string, name: string): void {
 /** The tokens of a home folder, read again when their file has changed. */
 export class TokenRing {
   readonly #home: string
+  readonly #uses: TokenUses
   #state = ''
   #byHash: ReadonlyMap<string, Token> = new Map()
   #hadAny = false
 
   constructor(home: string) {
     this.#home = home
+    this.#uses = new TokenUses(home)
   }
 
   /** Whether any token is worth something. */
@@ -114,20 +127,22 @@ export class TokenRing {
     return this.#hadAny
   }
 
-  /** Whose a token is; undefined when it is nobody’s, or was revoked.
+  /** Whose a token is, which is used now; undefined when it is nobody’s, or was revoked.
    *
    *  It is looked up by its hash, so that the time which that takes tells nothing of tokens.
    */
   find(token: string): Token | undefined {
     this.#refresh()
-    return this.#byHash.get(hashToken(token))
+    const known = this.#byHash.get(hashToken(token))
+    if (known !== undefined) this.#uses.note(known.hash)
+    return known
   }
 
   #refresh(): void {
     const stats = statSync(tokensPath(this.#home), { throwIfNoEntry: false, bigint: true })
     const state = stats === undefined ? '' : `${stats.ino} ${stats.mtimeNs} ${stats.size}`
     if (state === this.#state) return
-    const tokens = listTokens(this.#home)
+    const tokens = readTokens(this.#home)
     const valid = tokens.filter(({ revokedAt }) => revokedAt === null)
     this.#byHash = new Map(valid.map((token) => [token.hash, token]))
     this.#hadAny = tokens.length > 0
@@ -145,7 +160,7 @@ function changeTokens(home: string, change: (tokens: readonly Token[]) => readon
   const temporary = `${path}.${process.pid}.tmp`
   const unlock = lock(path)
   try {
-    const tokens = change(listTokens(home))
+    const tokens = change(readTokens(home))
     writeFileSync(temporary, `${JSON.stringify({ tokens }, null, 2)}\n`, { mode: 0o600 })
     renameSync(temporary, path)
   } catch (error) {

@@ -11,6 +11,9 @@ const maximumDepth = 64
 /** Items that one request may hold. */
 export const maximumBatch = 10_000
 
+/** Blobs for which one request asks how to move them: each is signed. */
+export const maximumTransfers = 1000
+
 /** What a token lets its owner do. Each role may do what those before it may. */
 export const roles = ['read', 'write', 'admin'] as const
 export const roleSchema = z.enum(roles)
@@ -84,6 +87,27 @@ export const lookupAnswer = z.object({ actions: z.array(actionSchema) })
 export const missingActionsRequest = z.object({ keys: z.array(digestSchema).max(maximumBatch) })
 export const missingBlobsRequest = z.object({ blobs: z.array(digestSchema).max(maximumBatch) })
 export const missingAnswer = z.object({ missing: z.array(digestSchema) })
+
+/** `POST /v1/blobs/downloads`: how to `GET` blobs past the server. Whether they are there is not looked at. */
+export const downloadsRequest = z.object({ blobs: z.array(digestSchema).max(maximumTransfers) })
+
+/** `POST /v1/blobs/uploads`: how to `PUT` blobs past the server, which is who is asked for too large a one. */
+export const uploadsRequest = z.object({
+  blobs: z.array(z.object({ digest: digestSchema, bytes: z.int().nonnegative() })).max(maximumTransfers),
+})
+
+/** A request for a blob to whoever keeps it, to be made within minutes with just these headers beside `range`. Who has the
+ *  address may make it: it is a secret. What is put must have the blob’s digest and size, and 412 says that it is there.
+ */
+export const transferSchema = z.object({
+  digest: digestSchema,
+  url: z.url({ protocol: /^https?$/ }),
+  headers: z.record(z.string(), z.string()),
+})
+export type Transfer = z.infer<typeof transferSchema>
+
+/** `isDirect` is false where all blobs go through the server; of others those do that `transfers` lacks. */
+export const transfersAnswer = z.object({ isDirect: z.boolean(), transfers: z.array(transferSchema) })
 
 /** `PUT /v1/actions/{key}`: 201 taken, 200 the same was there, 409 `conflict`: another value is there and stays,
  *  422 `incomplete`: blobs are not there; give them first.

@@ -14,7 +14,8 @@ export interface Sent {
   readonly disagreements: readonly Digest[]
 }
 
-const atOnce = 8
+/** The server writes down the records of a moment together. */
+const [blobsAtOnce, recordsAtOnce] = [8, 64]
 
 /** Give a server the records of keys, with their blobs, that it lacks and that are in a cache; others are passed over.
  *
@@ -26,15 +27,19 @@ export async function sendActions(server: ActionStore, cache: Cache, keys: reado
   const records = missing.flatMap((key) => cache.actions.of(key).find((record) => cache.isComplete(record)) ?? [])
   const blobs = await server.missing([...new Set(records.flatMap(({ output }) => Object.values(output.blobs)))])
   const disagreements: Digest[] = []
-  await forEach(blobs, async (blob) => server.upload(blob, await cache.blobs.path(blob)))
-  await forEach(records, async (record: ActionRecord) => {
+  await forEach(blobs, blobsAtOnce, async (blob) => server.upload(blob, await cache.blobs.path(blob)))
+  await forEach(records, recordsAtOnce, async (record: ActionRecord) => {
     if (!(await server.publish(record))) disagreements.push(record.key)
   })
   return { records: records.length - disagreements.length, blobs: blobs.length, disagreements }
 }
 
 /** Do a task for each item, a few at once, and stop at the first failure. */
-async function forEach<Item>(items: readonly Item[], task: (item: Item) => Promise<void>): Promise<void> {
+async function forEach<Item>(
+  items: readonly Item[],
+  atOnce: number,
+  task: (item: Item) => Promise<void>,
+): Promise<void> {
   let next = 0
   let failed = false
   const work = async () => {

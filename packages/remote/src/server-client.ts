@@ -1,24 +1,24 @@
-import { createReadStream, createWriteStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ActionRecord, Digest, WritableTier } from '@isthmus/dataflow'
 import { encodeRows, type ResultRows } from '@isthmus/results'
 import { UserError } from '@isthmus/tensor'
 import type { z } from 'zod'
+import { bodyOf, DirectTransfers, download } from './direct-transfers.ts'
 import {
   type Action,
   apiPath,
   lookupAnswer,
   maximumBatch,
+  maximumTransfers,
   missingAnswer,
   type Progress,
   problemSchema,
   rowsAnswer,
+  transfersAnswer,
   whoamiAnswer,
 } from './protocol.ts'
-import { ServerUnavailableError } from './remote-errors.ts'
+import { reached, ServerUnavailableError } from './remote-errors.ts'
 import { splitRows } from './split-rows.ts'
 
 /** How a server is reached. */
@@ -35,11 +35,15 @@ export interface ServerClientOptions {
   readonly timeoutSeconds?: number
   /** Tries of a request that fails for now. Default 4, over about 4 s. */
   readonly tries?: number
+  /** Told once, in a sentence, that blobs go through the server because where it keeps them is out of reach. */
+  readonly onNotice?: (message: string) => void
 }
 
 const firstPauseMilliseconds = 200
-/** Answers that may be others the next time: too many requests, and what a proxy says of a server that is away. */
-const transient = new Set([429, 502, 503, 504])
+/** Answers that may be others the next time: too slow, too many requests, no room on the disk, and what a proxy says of a server
+ *  that is away.
+ */
+const transient = new Set([408, 429, 502, 503, 504, 507])
 /** Rows that one request holds. */
 const rowsPerRequest = 5000
 
@@ -48,6 +52,7 @@ export class ServerClient implements WritableTier {
   readonly name: string
   readonly #base: string
   readonly #options: ServerClientOptions
+  readonly #direct: DirectTransfers
 
   /** @throws {UserError} when the address is none. */
   constructor(options: ServerClientOptions) {
@@ -57,6 +62,11 @@ export class ServerClient implements WritableTier {
     }
     this.#base = options.url.replace(/\/+$/, '') + apiPath
     this.name = options.url
+    this.#direct = new DirectTransfers({
+      downloads: (blobs) => this.#transfers('/blobs/downloads', blobs),
+      uploads: (blobs) => this.#transfers('/blobs/uploads', blobs),
+      onNotice: options.onNotice ?? (() => {}),
+    })
   }
 
   /** Who this client is to the server, and what the server is.
@@ -92,25 +102,22 @@ export class ServerClient implements WritableTier {
     return this.#missing('/blobs/missing', 'blobs', blobs)
   }
 
-  /** Copy a blob into a file. A transfer that is cut off goes on where it was. */
+  /** Copy a blob into a file, from where the server keeps it, or through the server. A transfer that is cut off goes on where
+   *  it was.
+   */
   async fetch(blob: Digest, path: string): Promise<void> {
     await this.#retry(async () => {
-      const start = (await stat(path).catch(() => undefined))?.size ?? 0
-      const range = start > 0 ? { range: `bytes=${start}-` } : undefined
-      const response = await this.#send('GET', `/blobs/${blob}`, range === undefined ? {} : { headers: range })
-      if (response.status === 416) return
-      if (response.body === null) throw new ServerUnavailableError(`${this.name} gave no content for ${blob}`)
-      const flags = response.status === 206 ? 'a' : 'w'
-      await this.#reached(pipeline(Readable.fromWeb(response.body as never), createWriteStream(path, { flags })))
+      if (await this.#direct.fetch(blob, path)) return
+      await download(this.name, path, (headers) => this.#send('GET', `/blobs/${blob}`, { headers }))
     })
   }
 
   async upload(blob: Digest, path: string): Promise<void> {
     const { size } = await stat(path)
     await this.#retry(async () => {
-      const body = Readable.toWeb(createReadStream(path)) as ReadableStream
+      if (await this.#direct.upload(blob, path, size)) return
       const headers = { 'content-type': 'application/octet-stream', 'content-length': String(size) }
-      await this.#send('PUT', `/blobs/${blob}`, { body, duplex: 'half', headers } as RequestInit)
+      await this.#send('PUT', `/blobs/${blob}`, { ...bodyOf(path), headers })
     })
   }
 
@@ -144,6 +151,19 @@ export class ServerClient implements WritableTier {
     return missing
   }
 
+  /** Not tried again: what needs the answer is. A server of before there were such has no such path. */
+  async #transfers(path: string, blobs: readonly unknown[]): Promise<z.infer<typeof transfersAnswer>> {
+    const answer = { isDirect: false, transfers: [] as z.infer<typeof transfersAnswer>['transfers'] }
+    for (const batch of batches(blobs, maximumTransfers)) {
+      const response = await this.#sendJson('POST', path, JSON.stringify({ blobs: batch }), [404])
+      if (response.status === 404) return answer
+      const { isDirect, transfers } = await this.#parse(response, transfersAnswer, `POST ${apiPath}${path}`)
+      answer.isDirect = isDirect
+      answer.transfers.push(...transfers)
+    }
+    return answer
+  }
+
   async #json<Schema extends z.ZodType>(
     method: string,
     path: string,
@@ -152,13 +172,21 @@ export class ServerClient implements WritableTier {
   ): Promise<z.infer<Schema>> {
     return this.#retry(async () => {
       const response = await this.#sendJson(method, path, body === undefined ? undefined : JSON.stringify(body))
-      const answer = schema.safeParse(await this.#reached(response.json()))
-      if (answer.success) return answer.data
-      throw new UserError(
-        `${this.name} answered ${method} ${apiPath}${path} with what this version does not understand ` +
-          `(${answer.error.issues[0]?.message}): is it a server of isthmus, of the same version?`,
-      )
+      return this.#parse(response, schema, `${method} ${apiPath}${path}`)
     })
+  }
+
+  async #parse<Schema extends z.ZodType>(
+    response: Response,
+    schema: Schema,
+    request: string,
+  ): Promise<z.infer<Schema>> {
+    const answer = schema.safeParse(await reached(this.name, response.json()))
+    if (answer.success) return answer.data
+    throw new UserError(
+      `${this.name} answered ${request} with what this version does not understand ` +
+        `(${answer.error.issues[0]?.message}): is it a server of isthmus, of the same version?`,
+    )
   }
 
   async #sendJson(method: string, path: string, body?: string, allowed?: readonly number[]): Promise<Response> {
@@ -172,7 +200,7 @@ export class ServerClient implements WritableTier {
     const { token } = this.#options
     const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` }
     const headers = { ...(init.headers as Record<string, string>), ...authorization }
-    const response = await this.#reached(fetch(this.#base + path, { ...init, method, headers }))
+    const response = await reached(this.name, fetch(this.#base + path, { ...init, method, headers }))
     if (response.ok || response.status === 416 || allowed.includes(response.status)) return response
     throw await this.#refusal(response, `${method} ${apiPath}${path}`)
   }
@@ -194,18 +222,6 @@ export class ServerClient implements WritableTier {
     }
   }
 
-  /** What fails below HTTP is a server that cannot be reached. */
-  async #reached<Result>(sent: Promise<Result>): Promise<Result> {
-    try {
-      return await sent
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw error
-      const { cause = error } = error as Error
-      const reason = cause instanceof Error ? cause.message || cause.name : String(cause)
-      throw new ServerUnavailableError(`${this.name} cannot be reached: ${reason}`, { cause: error })
-    }
-  }
-
   async #retry<Result>(task: () => Promise<Result>): Promise<Result> {
     const { tries = 4 } = this.#options
     for (let attempt = 1; ; attempt++) {
@@ -219,6 +235,6 @@ export class ServerClient implements WritableTier {
   }
 }
 
-function* batches<Item>(items: readonly Item[]): Iterable<readonly Item[]> {
-  for (let start = 0; start < items.length; start += maximumBatch) yield items.slice(start, start + maximumBatch)
+function* batches<Item>(items: readonly Item[], size = maximumBatch): Iterable<readonly Item[]> {
+  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size)
 }

@@ -85,6 +85,9 @@ function handle(server: LoopbackServer, { method, url, headers }: IncomingMessag
       return missing(missingActionsRequest.parse(json()).keys, server.actions)
     case 'POST blobs/missing':
       return missing(missingBlobsRequest.parse(json()).blobs, server.blobs)
+    case 'POST blobs/downloads':
+    case 'POST blobs/uploads':
+      return { status: 200, body: { isDirect: false, transfers: [] } }
     case 'PUT actions': {
       const { record, isthmus } = publishRequest.parse(json()) as { record: Action['record']; isthmus: string }
       const known = server.actions.get(record.key)

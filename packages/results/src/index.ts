@@ -4,7 +4,7 @@ export { type ActionOrigin, type Disagreement, Lab, type Note, type SavedQuery, 
 export { type LeaderboardOptions, type LeaderboardRow, leaderboard } from './leaderboard.ts'
 export { quoteIdentifier, quoteLiteral } from './leaderboard-query.ts'
 export { schemaVersion } from './migrations.ts'
-export { ResultsInUseError } from './open-database.ts'
+export { ResultsInUseError, ResultsNotWrittenError } from './open-database.ts'
 export { type OpenResultsOptions, openResults, type QueryParameter, type Results } from './open-results.ts'
 export { type PublishedRow, published, publishedRows } from './published.ts'
 export { type QueryFormats, QueryPool, type QueryPoolOptions } from './query-pool.ts'

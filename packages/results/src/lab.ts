@@ -65,10 +65,10 @@ export class Lab {
     this.#results = results
   }
 
-  /** Write down who gave results; the first for a key stays. */
+  /** Write down who gave results, each for a key that has none, or none any more. */
   async addOrigins(origins: readonly ActionOrigin[]): Promise<void> {
     await this.#insert(
-      'insert or ignore into lab.action_origin',
+      'insert or replace into lab.action_origin',
       origins.map(({ key, digest, by, isthmus, at }) => [key, digest, by, isthmus, at]),
     )
   }
@@ -101,6 +101,13 @@ export class Lab {
       `select id, subject, text, ${written} from lab.note where $1 is null or subject = $1 order by made_at, id`,
       [subject ?? null],
     )
+  }
+
+  async note(id: string): Promise<Note | undefined> {
+    const [note] = await this.#results.query<Note>(`select id, subject, text, ${written} from lab.note where id = $1`, [
+      id,
+    ])
+    return note
   }
 
   async removeNote(id: string): Promise<void> {

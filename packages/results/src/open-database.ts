@@ -7,6 +7,11 @@ export class ResultsInUseError extends UserError {
   override readonly name = 'ResultsInUseError'
 }
 
+/** The results could not be written: the disk is full, or may not be written. What was committed before is kept. */
+export class ResultsNotWrittenError extends UserError {
+  override readonly name = 'ResultsNotWrittenError'
+}
+
 const firstPauseMs = 10
 const longestPauseMs = 250
 
@@ -56,4 +61,18 @@ export function explainFailure(path: string, message: string, cause: unknown): U
     )
   }
   return new UserError(`${path} cannot be opened: ${message}`, { cause })
+}
+
+/** Whether the file could not be written, as far as what was thrown says. */
+export function isDiskFailure(error: unknown): boolean {
+  return /^IO Error|Could not write file|No space left on device|ENOSPC|EDQUOT/.test(messageOf(error))
+}
+
+/** Whether DuckDB refuses whatever comes after this failure, until the file is opened anew. */
+export function isFatal(error: unknown): boolean {
+  return error instanceof Error && (/FATAL Error/.test(error.message) || isFatal(error.cause))
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

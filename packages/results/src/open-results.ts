@@ -8,7 +8,14 @@ import { createDatabase } from './create-database.ts'
 import { ingestRows } from './ingest.ts'
 import { type JsonValue, jsonValueConverter } from './json-value.ts'
 import { oldestVersion, schemaVersion } from './migrations.ts'
-import { explainFailure, openDatabase } from './open-database.ts'
+import {
+  explainFailure,
+  isDiskFailure,
+  isFatal,
+  messageOf,
+  openDatabase,
+  ResultsNotWrittenError,
+} from './open-database.ts'
 import { checkRows, type ResultRows } from './rows.ts'
 import { createSchema, readSchemaVersion, upgradeSchema } from './schema.ts'
 
@@ -26,47 +33,59 @@ export type QueryParameter = null | boolean | number | string
 /** The tail of what was asked of each open file in this process: one transaction at a time, in the order of asking. */
 const pending = new Map<string, Promise<unknown>>()
 
+/** An open file. */
+interface Session {
+  readonly instance: DuckDBInstance
+  readonly connection: DuckDBConnection
+}
+
+const defaultWaitMs = 10_000
+
 /** The database of results, open until `close`. */
 export class Results {
   readonly path: string
   readonly #duckdb: typeof import('@duckdb/node-api')
-  readonly #instance: DuckDBInstance
-  readonly #connection: DuckDBConnection
+  readonly #access: Record<string, string>
+  /** Undefined after a failure that DuckDB does not survive, until the file is opened anew. */
+  #session: Session | undefined
   #open = true
   #writes = 0
 
-  /** For `openResults`: an open instance and its connection, which this object closes. */
+  /** For `openResults`: an open file, which this object closes.
+   *
+   *  @param access DuckDB's configuration, to open it again by.
+   */
   constructor(
     duckdb: typeof import('@duckdb/node-api'),
     path: string,
-    instance: DuckDBInstance,
-    connection: DuckDBConnection,
+    access: Record<string, string>,
+    session: Session,
   ) {
     this.#duckdb = duckdb
     this.path = path
-    this.#instance = instance
-    this.#connection = connection
+    this.#access = access
+    this.#session = session
   }
 
   /** Insert rows in one transaction, replacing those of the same key: ingesting twice changes nothing.
    *
    *  When it throws, nothing was inserted.
    *  @throws {TypeError} when a row lacks a field or has one of another type.
-   *  @throws {UserError} when the file cannot be written.
+   *  @throws {ResultsNotWrittenError} when the file cannot be written.
    */
   async ingest(rows: ResultRows): Promise<void> {
     checkRows(rows)
-    await this.#change(() => ingestRows(this.#duckdb, this.#connection, rows))
+    await this.#change((connection) => ingestRows(this.#duckdb, connection, rows))
   }
 
   /** Change the database by statements of ours, in one transaction.
    *
    *  @param parameters Where there are any, there is one statement.
-   *  @throws {UserError} when the file cannot be written.
+   *  @throws {ResultsNotWrittenError} when the file cannot be written.
    */
   async write(sql: string, parameters: readonly QueryParameter[] = []): Promise<void> {
-    await this.#change(async () => {
-      await this.#connection.run(sql, [...parameters] as DuckDBValue[])
+    await this.#change(async (connection) => {
+      await connection.run(sql, [...parameters] as DuckDBValue[])
     })
   }
 
@@ -75,11 +94,18 @@ export class Results {
     return this.#writes
   }
 
-  /** Copy the file as it is when all that was asked before is in it, into one that is not there yet. */
+  /** Copy the file as it is when all that was asked before is in it, into one that is not there yet.
+   *
+   *  @throws {ResultsNotWrittenError} when there is no room for it.
+   */
   async copyTo(path: string): Promise<void> {
-    await this.#exclusively(async () => {
-      await this.#connection.run('checkpoint')
-      await copyElsewhere(this.path, path)
+    await this.#exclusively(async ({ connection }) => {
+      try {
+        await connection.run('checkpoint')
+        await copyElsewhere(this.path, path)
+      } catch (error) {
+        throw isDiskFailure(error) ? notCopied(this.path, error) : error
+      }
     })
   }
 
@@ -92,8 +118,8 @@ export class Results {
     sql: string,
     parameters: readonly QueryParameter[] = [],
   ): Promise<Row[]> {
-    return this.#exclusively(async () => {
-      const result = await this.#connection.run(sql, [...parameters] as DuckDBValue[])
+    return this.#exclusively(async ({ connection }) => {
+      const result = await connection.run(sql, [...parameters] as DuckDBValue[])
       return (await result.convertRowObjects(jsonValueConverter(this.#duckdb))) as Row[]
     })
   }
@@ -103,22 +129,53 @@ export class Results {
     if (!this.#open) return
     await this.#exclusively(async () => {
       this.#open = false
-      this.#connection.closeSync()
-      this.#instance.closeSync()
+      this.#disconnect()
     })
   }
 
-  async #change(task: () => Promise<void>): Promise<void> {
-    await this.#exclusively(async () => {
-      await inTransaction(this.#connection, this.path, task)
+  async #change(task: (connection: DuckDBConnection) => Promise<void>): Promise<void> {
+    await this.#exclusively(async ({ connection }) => {
+      await inTransaction(connection, this.path, () => task(connection))
       this.#writes += 1
     })
   }
 
-  async #exclusively<T>(task: () => Promise<T>): Promise<T> {
+  async #exclusively<T>(task: (session: Session) => Promise<T>): Promise<T> {
     if (!this.#open) throw new Error(`${this.path} was closed`)
-    return exclusively(this.path, task)
+    return exclusively(this.path, async () => {
+      try {
+        return await task(await this.#connected())
+      } catch (error) {
+        if (isFatal(error)) {
+          // At once, so that nobody else takes the file meanwhile; where that fails, whatever comes next tries again.
+          this.#disconnect()
+          await this.#connected().catch(() => undefined)
+        }
+        throw error
+      }
+    })
   }
+
+  async #connected(): Promise<Session> {
+    this.#session ??= await openSession(this.#duckdb, this.path, this.#access, defaultWaitMs)
+    return this.#session
+  }
+
+  #disconnect(): void {
+    this.#session?.connection.closeSync()
+    this.#session?.instance.closeSync()
+    this.#session = undefined
+  }
+}
+
+async function openSession(
+  duckdb: typeof import('@duckdb/node-api'),
+  path: string,
+  access: Record<string, string>,
+  waitMs: number,
+): Promise<Session> {
+  const instance = await openDatabase(duckdb, path, access, waitMs)
+  return { instance, connection: await instance.connect() }
 }
 
 /** Run a task after all that was asked of the same file before. */
@@ -144,22 +201,21 @@ async function exclusively<T>(path: string, task: () => Promise<T>): Promise<T> 
  *    `oldestVersion`.
  */
 export async function openResults(path: string, options: OpenResultsOptions = {}): Promise<Results> {
-  const { readOnly = false, waitMs = 10_000 } = options
+  const { readOnly = false, waitMs = defaultWaitMs } = options
   const absolute = resolve(path)
   if (readOnly) requireResults(absolute)
   else await createFolder(dirname(absolute))
   const duckdb = await import('@duckdb/node-api')
   const access = { access_mode: readOnly ? 'READ_ONLY' : 'READ_WRITE' }
   if (!readOnly) await createWhereMissing(duckdb, absolute)
-  const instance = await openDatabase(duckdb, absolute, access, waitMs)
-  const connection = await instance.connect()
+  const session = await openSession(duckdb, absolute, access, waitMs)
   const close = () => {
-    connection.closeSync()
-    instance.closeSync()
+    session.connection.closeSync()
+    session.instance.closeSync()
   }
   try {
-    const isCurrent = await exclusively(absolute, () => ensureSchema(connection, absolute, readOnly))
-    if (isCurrent) return new Results(duckdb, absolute, instance, connection)
+    const isCurrent = await exclusively(absolute, () => ensureSchema(session.connection, absolute, readOnly))
+    if (isCurrent) return new Results(duckdb, absolute, access, session)
   } catch (error) {
     close()
     throw error
@@ -227,18 +283,26 @@ async function inTransaction(connection: DuckDBConnection, path: string, task: (
   try {
     await task()
   } catch (error) {
-    await connection.run('rollback')
-    throw error
+    // What has failed says more than a rollback that does, too.
+    await connection.run('rollback').catch(() => undefined)
+    throw isDiskFailure(error) ? notWritten(path, error) : error
   }
   try {
     await connection.run('commit')
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new UserError(
-      `${path} could not be written (${reason}): free the disk, and run the study again from the cache`,
-      {
-        cause: error,
-      },
-    )
+    throw notWritten(path, error)
   }
+}
+
+function notWritten(path: string, cause: unknown): ResultsNotWrittenError {
+  return new ResultsNotWrittenError(
+    `${path} could not be written (${messageOf(cause)}): free the disk, and run the study again from the cache`,
+    { cause },
+  )
+}
+
+function notCopied(path: string, cause: unknown): ResultsNotWrittenError {
+  return new ResultsNotWrittenError(`${path} could not be copied (${messageOf(cause)}): free the disk, and ask again`, {
+    cause,
+  })
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { UserError } from '@isthmus/tensor'
+import { ResultsInUseError } from './open-database.ts'
 import { type QueryResult, type SandboxLimits, sandboxDefaults } from './query-sandboxed.ts'
 
 /** How queries are run in processes of their own. */
@@ -30,7 +31,7 @@ export interface QueryMessage {
 /** What it answers; after one that `isLast` it ends. */
 export type QueryAnswer = { readonly isLast?: boolean } & (
   | { readonly type: 'result'; readonly result: QueryFormats[keyof QueryFormats] }
-  | { readonly type: 'refused'; readonly message: string }
+  | { readonly type: 'refused' | 'in-use'; readonly message: string }
   | { readonly type: 'failed'; readonly message: string }
 )
 
@@ -63,8 +64,8 @@ export class QueryPool {
    *
    *  @param path Each query may be on another file.
    *  @param signal Ends the query, and its process, at once.
-   *  @throws {UserError} as `querySandboxed` does; when the query had to be killed for its time or its memory. The
-   *    signal's reason when it was aborted.
+   *  @throws {UserError} as `querySandboxed` does, {ResultsInUseError} too; when the query had to be killed for its time
+   *    or its memory. The signal's reason when it was aborted.
    */
   async run<Format extends keyof QueryFormats>(
     path: string,
@@ -82,6 +83,7 @@ export class QueryPool {
       child = this.#idle.pop() ?? this.#start()
       const answer = await this.#ask(child, { path, sql, format, limits: this.#limits }, signal)
       if (answer.type === 'result') return answer.result as QueryFormats[Format]
+      if (answer.type === 'in-use') throw new ResultsInUseError(answer.message)
       throw answer.type === 'refused' ? new UserError(answer.message) : new Error(answer.message)
     } finally {
       this.#running -= 1

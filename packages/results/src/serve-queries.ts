@@ -1,4 +1,5 @@
 import { UserError } from '@isthmus/tensor'
+import { ResultsInUseError } from './open-database.ts'
 import type { QueryAnswer, QueryMessage } from './query-pool.ts'
 import { querySandboxed } from './query-sandboxed.ts'
 
@@ -36,6 +37,7 @@ async function answerTo({ path, sql, limits, format }: QueryMessage): Promise<Qu
     const { encodeArrow } = await import('./encode-arrow.ts')
     return { type: 'result', result: encodeArrow(result) }
   } catch (error) {
+    if (error instanceof ResultsInUseError) return { type: 'in-use', message: error.message }
     if (error instanceof UserError) return { type: 'refused', message: error.message }
     return { type: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) }
   }

@@ -1,11 +1,12 @@
-import { mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ResultsNotWrittenError } from './open-database.ts'
 import type { Results } from './open-results.ts'
 
 /** A copy of the results as they were. */
 export interface Snapshot {
   readonly path: string
-  /** Up to when rows were recorded that it has. */
+  /** Up to when rows were recorded that it has; the file’s time of change. */
   readonly asOf: Date
 }
 
@@ -34,7 +35,8 @@ export class Snapshots {
   readonly #results: Results
   readonly #options: SnapshotOptions
   #latest: Held | undefined
-  #taking: Promise<Held> | undefined
+  #taking: Promise<void> | undefined
+  #fullAt = 0
   #serial = 0
 
   /** @param results Open for writing. */
@@ -43,16 +45,22 @@ export class Snapshots {
     this.#options = options
   }
 
-  /** Read the results: the file stays until the task has ended. */
+  /** Read the results: the file stays until the task has ended. Where the disk has no room for a new snapshot, the last one
+   *  is read.
+   *
+   *  @throws {ResultsNotWrittenError} when there is no room for one, and none of before.
+   */
   async use<Result>(task: (snapshot: Snapshot) => Promise<Result>): Promise<Result> {
-    const snapshot = await this.#current()
-    snapshot.users += 1
-    try {
-      return await task(snapshot)
-    } finally {
-      snapshot.users -= 1
-      await this.#removeUnused(snapshot)
-    }
+    const { intervalMs = 1000 } = this.#options
+    return this.#hold(await this.#current(Date.now() - intervalMs, intervalMs), task)
+  }
+
+  /** Read the results with all that was written before this call.
+   *
+   *  @throws {ResultsNotWrittenError} when there is no room for a snapshot.
+   */
+  async useNewest<Result>(task: (snapshot: Snapshot) => Promise<Result>): Promise<Result> {
+    return this.#hold(await this.#current(Date.now(), 0), task)
   }
 
   /** Remove the last one. Nobody may be reading. */
@@ -62,20 +70,39 @@ export class Snapshots {
     if (latest !== undefined) await rm(latest.path, { force: true })
   }
 
-  async #current(): Promise<Held> {
-    const latest = this.#latest
-    const { intervalMs = 1000 } = this.#options
-    if (latest !== undefined) {
-      const isFresh = latest.writes === this.#results.writes || Date.now() - latest.asOf.getTime() < intervalMs
-      if (isFresh) return latest
+  async #hold<Result>(snapshot: Held, task: (snapshot: Snapshot) => Promise<Result>): Promise<Result> {
+    snapshot.users += 1
+    try {
+      return await task(snapshot)
+    } finally {
+      snapshot.users -= 1
+      await this.#removeUnused(snapshot)
     }
-    this.#taking ??= this.#take().finally(() => {
-      this.#taking = undefined
-    })
-    return this.#taking
   }
 
-  async #take(): Promise<Held> {
+  /** @param oldest When one was taken that is new enough, in milliseconds of the epoch.
+   *  @param patienceMs How long the last one is read after the disk was full; 0: such a failure is thrown.
+   */
+  async #current(oldest: number, patienceMs: number): Promise<Held> {
+    for (;;) {
+      const latest = this.#latest
+      const isFresh = latest?.writes === this.#results.writes || (latest?.asOf.getTime() ?? 0) > oldest
+      if (latest !== undefined && (isFresh || Date.now() < this.#fullAt + patienceMs)) return latest
+      // One that was begun before may lack what was written since: then the next is waited for.
+      this.#taking ??= this.#take().finally(() => {
+        this.#taking = undefined
+      })
+      try {
+        await this.#taking
+      } catch (error) {
+        if (!(error instanceof ResultsNotWrittenError)) throw error
+        this.#fullAt = Date.now()
+        if (patienceMs === 0 || this.#latest === undefined) throw error
+      }
+    }
+  }
+
+  async #take(): Promise<void> {
     const { folder } = this.#options
     if (this.#serial === 0) await removeEarlier(folder)
     this.#serial += 1
@@ -85,6 +112,7 @@ export class Snapshots {
     const asOf = new Date()
     try {
       await this.#results.copyTo(temporary)
+      await utimes(temporary, asOf, asOf)
       await rename(temporary, path)
     } finally {
       await rm(temporary, { force: true })
@@ -92,7 +120,6 @@ export class Snapshots {
     const before = this.#latest
     this.#latest = { path, asOf, writes, users: 0 }
     if (before !== undefined) await this.#removeUnused(before)
-    return this.#latest
   }
 
   async #removeUnused(snapshot: Held): Promise<void> {

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { UserError } from '@isthmus/tensor'
+import { ResultsInUseError } from './open-database.ts'
 import { openResults, type Results } from './open-results.ts'
 import { checkRows, concatenateRows, type ResultRows, tablesOfRows } from './rows.ts'
 import { decodeRows, encodeRows } from './rows-json.ts'
@@ -12,6 +13,8 @@ export interface SpoolReport {
   readonly ingested: number
   /** Sentences for the user: rows left in the spool, or spooled files that were no good and were moved aside. */
   readonly notices: readonly string[]
+  /** That rows are left in the spool since another process has the database: a server takes them in by itself. */
+  readonly isInUse?: true
 }
 
 /** How `recordRows` waits. */
@@ -55,9 +58,11 @@ export async function recordRows(
     }
   } catch (error) {
     if (!(error instanceof UserError)) throw error
-    if (empty) return { ingested: 0, notices: [`${error.message}. Results still wait in ${spoolPath(directory)}`] }
-    const file = await spoolRows(directory, rows)
-    return { ingested: 0, notices: [`${error.message}. The results wait in ${file}: the next command takes them in`] }
+    const wait = empty
+      ? `Results still wait in ${spoolPath(directory)}`
+      : `The results wait in ${await spoolRows(directory, rows)}: the next command takes them in`
+    const isInUse = error instanceof ResultsInUseError ? { isInUse: true as const } : {}
+    return { ingested: 0, notices: [`${error.message}. ${wait}`], ...isInUse }
   }
 }
 

@@ -15,14 +15,15 @@ async function inLab(test: (lab: Lab, path: string, close: () => Promise<void>) 
 }
 
 describe('Lab', () => {
-  it('keeps of a key who gave it first', () =>
+  it('keeps of a key who gave it', () =>
     inLab(async (lab) => {
       const first = { key: 'k1', digest: 'd1', by: 'ann', isthmus: '0.1.0', at: late }
       const other = { ...first, key: 'k2', at: early }
       await lab.addOrigins([])
       await lab.addOrigins([first, other])
-      await lab.addOrigins([{ ...first, by: 'bob', at: early }])
-      expect(await lab.origins()).toEqual([other, first])
+      const again = { ...first, digest: 'd2', by: 'bob' }
+      await lab.addOrigins([again])
+      expect(await lab.origins()).toEqual([other, again])
     }))
 
   it('keeps each disagreement once, the latest first', () =>
@@ -46,6 +47,8 @@ describe('Lab', () => {
         ['n1', 'again'],
         ['n2', text],
       ])
+      expect(await lab.note('n2')).toEqual({ ...note, id: 'n2', subject: 'study:other', at: late })
+      expect(await lab.note('n3')).toBeUndefined()
       await lab.removeNote('n1')
       const tag = { subject: 'study:heads', tag: text, ...written }
       await lab.putTag(tag)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { UserError } from '@isthmus/tensor'
 import { tableFromIPC } from 'apache-arrow'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { openResults, QueryPool, querySandboxed, type Results, Snapshots } from '../src/index.ts'
+import { openResults, QueryPool, querySandboxed, type Results, type Snapshot, Snapshots } from '../src/index.ts'
 import { endlessStatements, refusedStatements } from './hostile-statements.ts'
 import { curvePoint, oneOfEach, studyRun } from './sample-rows.ts'
 import { testProgram } from './test-program.ts'
@@ -116,6 +116,26 @@ describe('Snapshots', () => {
       })
     })
     expect(await readdir(join(folder, 'snapshots'))).toHaveLength(1)
+  })
+
+  it('have all that was written before, where that is asked for, also while one is taken', async () => {
+    const lazy = new Snapshots(results, { folder: join(folder, 'lazy'), intervalMs: 3_600_000 })
+    const ingest = (method: string) =>
+      results.ingest({ studyRuns: [studyRun()], curvePoints: [curvePoint({ method })] })
+    const has =
+      (method: string) =>
+      async ({ path }: Snapshot) =>
+        (await querySandboxed(path, `select count(*) from curve_point where method = '${method}'`)).rows
+    const first = lazy.use(has('one'))
+    await ingest('one')
+    const newest = lazy.useNewest(has('one'))
+    expect(await newest).toEqual([[1]])
+    await first
+    await ingest('two')
+    expect(await lazy.use(has('two'))).toEqual([[0]])
+    expect(await lazy.useNewest(has('two'))).toEqual([[1]])
+    await lazy.close()
+    expect(await readdir(join(folder, 'lazy'))).toEqual([])
   })
 
   it('are read as Arrow as they are as JSON', () =>

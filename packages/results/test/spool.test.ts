@@ -41,6 +41,7 @@ describe('recordRows', () => {
       const [file] = await readdir(join(folder, 'spool'))
       expect(first).toEqual({
         ingested: 0,
+        isInUse: true,
         notices: [
           `${resultsPath(folder)} is in use by process ${holder.pid}, after waiting 0.02 s: try again when that has ended. The results wait in ${join(folder, 'spool', file as string)}: the next command takes them in`,
         ],

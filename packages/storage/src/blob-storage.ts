@@ -24,10 +24,31 @@ export interface BlobStorage {
    *  @throws {BlobTooLargeError} when it has more than `maximumBytes`.
    */
   write(blob: Digest, content: AsyncIterable<Uint8Array>, options?: WriteOptions): Promise<boolean>
+  /** How others can move blobs by themselves; left out where they cannot. Asks the storage whether it checks what it is given.
+   *
+   *  @throws {UserError} when it does not: what others would put there might be anything.
+   */
+  direct?(): Promise<DirectTransfer>
   /** All of them, in no order. */
   list(): AsyncIterable<{ readonly digest: Digest; readonly bytes: number }>
   /** Let go of what it holds of others. */
   close(): Promise<void>
+}
+
+/** Requests of HTTP by which others, who have no credentials, read and write single blobs, for some minutes. */
+export interface DirectTransfer {
+  /** The largest blob that can be put so. */
+  readonly maximumBytes: number
+  /** `GET` it, all of it or a range. Whether it is there is not looked at. */
+  toRead(blob: Digest): Promise<DirectRequest>
+  /** `PUT` it. The storage itself refuses another content or size, and (412) what is there already. */
+  toWrite(blob: Digest, bytes: number): Promise<DirectRequest>
+}
+
+/** Where a request goes, and the headers that it must have. Whoever has the address may make it: never log it. */
+export interface DirectRequest {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
 }
 
 /** How a blob is written. */

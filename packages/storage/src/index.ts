@@ -2,6 +2,8 @@ export {
   type BlobStorage,
   BlobTooLargeError,
   type ByteRange,
+  type DirectRequest,
+  type DirectTransfer,
   type WriteOptions,
   WrongContentError,
 } from './blob-storage.ts'

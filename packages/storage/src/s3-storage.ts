@@ -13,6 +13,7 @@ import type { Digest } from '@isthmus/dataflow'
 import { UserError } from '@isthmus/tensor'
 import type { BlobStorage } from './blob-storage.ts'
 import { checkedContent } from './checked-content.ts'
+import { keyOf, s3Direct } from './s3-direct.ts'
 
 /** Where blobs are in a bucket. */
 export interface S3StorageOptions {
@@ -41,7 +42,7 @@ export async function s3Storage(options: S3StorageOptions): Promise<BlobStorage>
   const { bucket, prefix = '', partBytes = defaultPartBytes } = options
   const client = new S3Client(options.client ?? {})
   const name = `s3://${bucket}/${prefix}`
-  const at = (blob: Digest) => ({ Bucket: bucket, Key: `${prefix}${blob.slice(0, 2)}/${blob}` })
+  const at = (blob: Digest) => ({ Bucket: bucket, Key: prefix + keyOf(blob) })
   const size = async (blob: Digest) => {
     try {
       return (await client.send(new HeadObjectCommand(at(blob)))).ContentLength
@@ -90,6 +91,7 @@ export async function s3Storage(options: S3StorageOptions): Promise<BlobStorage>
         throw error
       }
     },
+    direct: () => s3Direct(client, { bucket, prefix, name }),
     async *list() {
       for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: prefix })) {
         for (const { Key = '', Size = 0 } of Contents) {

@@ -1,8 +1,7 @@
 import { exportMlflow, exportTables, tableFormats } from '@isthmus/export'
-import { openResults, type Results } from '@isthmus/results'
+import type { Results } from '@isthmus/results'
 import { UserError } from '@isthmus/tensor'
-import { isthmusHome } from '../home.ts'
-import { ingestWaiting } from '../spool.ts'
+import { readResults } from '../home-results.ts'
 import { writeWholeFolder } from '../write-whole-folder.ts'
 
 /** The options of `isthmus export`. */
@@ -21,9 +20,7 @@ export async function exportCommand(options: ExportOptions): Promise<void> {
   if (table === undefined && format !== 'mlflow') {
     throw new UserError(`--format ${format} is not known: give mlflow, ${tableFormats.join(' or ')}`)
   }
-  await ingestWaiting()
-  const results = await openResults(isthmusHome().results, { readOnly: true })
-  try {
+  await readResults(async (results) => {
     await assertKnown(results, study)
     await writeWholeFolder(out, `export-${format}`, async (folder) => {
       if (table !== undefined) {
@@ -36,9 +33,7 @@ export async function exportCommand(options: ExportOptions): Promise<void> {
         `${out}: ${runs} runs in ${experiments} experiments; MLFLOW_ALLOW_FILE_STORE=true mlflow ui --backend-store-uri ${out}\n`,
       )
     })
-  } finally {
-    await results.close()
-  }
+  })
 }
 
 function showCount(done: number, total: number): void {

@@ -1,9 +1,8 @@
-import { evaluationUse, leaderboard, openResults, published } from '@isthmus/results'
+import { evaluationUse, leaderboard, published } from '@isthmus/results'
 import { UserError } from '@isthmus/tensor'
 import { rowFormat } from '../format-rows.ts'
-import { isthmusHome } from '../home.ts'
+import { readResults } from '../home-results.ts'
 import { leaderboardText } from '../leaderboard-table.ts'
-import { ingestWaiting } from '../spool.ts'
 
 /** `isthmus leaderboard`. */
 export async function leaderboardCommand(options: {
@@ -12,9 +11,7 @@ export async function leaderboardCommand(options: {
   readonly format: string
 }): Promise<void> {
   const format = rowFormat(options.format)
-  await ingestWaiting()
-  const results = await openResults(isthmusHome().results, { readOnly: true })
-  try {
+  await readResults(async (results) => {
     const rows = await leaderboard(results, {
       ...(options.study === undefined ? {} : { study: options.study }),
       ...(options.by === undefined ? {} : { by: options.by.split(',').map((name) => name.trim()) }),
@@ -22,9 +19,7 @@ export async function leaderboardCommand(options: {
     if (rows.length === 0 && options.study !== undefined) throw comparesNothing(options.study)
     const use = await evaluationUse(results, options.study)
     process.stdout.write(leaderboardText(rows, format, await published(results), options.study, use))
-  } finally {
-    await results.close()
-  }
+  })
 }
 
 function comparesNothing(study: string): UserError {

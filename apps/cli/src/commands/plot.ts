@@ -1,12 +1,12 @@
 import { extname } from 'node:path'
 import { alignmentMethod } from '@isthmus/alignment'
 import { type FigureRequest, figureNamed, studiesWithResults } from '@isthmus/figures'
-import { openResults, type Results } from '@isthmus/results'
+import type { Results } from '@isthmus/results'
 import { UserError } from '@isthmus/tensor'
 import { cachedTensors } from '../cached-tensors.ts'
 import { figurePage } from '../figure-page.ts'
 import { isthmusHome } from '../home.ts'
-import { ingestWaiting } from '../spool.ts'
+import { readResults } from '../home-results.ts'
 import { writeWholeFile } from '../write-whole-file.ts'
 
 interface PlotOptions {
@@ -24,18 +24,13 @@ export async function plotCommand(name: string, options: PlotOptions): Promise<v
   if (format !== '.svg' && format !== '.html') {
     throw new UserError(`--out ${options.out}: give a file that ends in .svg or .html`)
   }
-  await ingestWaiting()
-  const home = isthmusHome()
-  const results = await openResults(home.results, { readOnly: true })
-  try {
-    using tensors = await cachedTensors(home.cache)
+  await readResults(async (results) => {
+    using tensors = await cachedTensors(isthmusHome().cache)
     const study = options.study ?? (await onlyStudy(results))
     const drawn = await figure.draw({ results, study, tensors, ...matrixChoice(options) })
     await writeWholeFile(options.out, format === '.svg' ? drawn.svg : figurePage(drawn))
     process.stdout.write(`${options.out}: ${drawn.title} (${study})\n`)
-  } finally {
-    await results.close()
-  }
+  })
 }
 
 /** The pair, layer and method of a matrix, as given. */

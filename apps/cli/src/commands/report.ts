@@ -1,18 +1,16 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openResults } from '@isthmus/results'
 import packageJson from '../../package.json' with { type: 'json' }
 import { cachedTensors } from '../cached-tensors.ts'
 import { isthmusHome } from '../home.ts'
+import { readResults } from '../home-results.ts'
 import { figureFile, reportPage } from '../report-page.ts'
-import { ingestWaiting } from '../spool.ts'
 import { type StudiesOfName, studiesOfName } from '../study-command.ts'
 import { type StudyReport, studyReport } from '../study-report.ts'
 import { writeWholeFolder } from '../write-whole-folder.ts'
 
 /** `isthmus report`: one page of studies with their tables and figures, and each figure as a file. */
 export async function reportCommand(names: readonly string[], options: { readonly out: string }): Promise<void> {
-  await ingestWaiting()
   const named = await Promise.all(names.map(studiesOfName))
   const studies = new Map(named.flatMap(({ studies }) => studies).map((one) => [one.study, one]))
   const reports = await readReports([...studies.values()])
@@ -29,15 +27,11 @@ export async function reportCommand(names: readonly string[], options: { readonl
   )
 }
 
-async function readReports(studies: StudiesOfName['studies']): Promise<StudyReport[]> {
-  const home = isthmusHome()
-  const results = await openResults(home.results, { readOnly: true })
-  try {
-    using tensors = await cachedTensors(home.cache)
+function readReports(studies: StudiesOfName['studies']): Promise<StudyReport[]> {
+  return readResults(async (results) => {
+    using tensors = await cachedTensors(isthmusHome().cache)
     const reports: StudyReport[] = []
     for (const study of studies) reports.push(await studyReport(results, study, tensors))
     return reports
-  } finally {
-    await results.close()
-  }
+  })
 }

@@ -12,6 +12,7 @@ import {
 import { type ExpandedStudy, type ForwardPasses, runStudies } from '@isthmus/study'
 import { computeRun, type RunOptions } from '../compute-run.ts'
 import { isthmusHome } from '../home.ts'
+import { recordResults } from '../home-results.ts'
 import { leaderboardText } from '../leaderboard-table.ts'
 import { modelPuller } from '../pull-model.ts'
 import { readStudies } from '../read-study.ts'
@@ -92,16 +93,13 @@ interface Shown {
 async function record(studies: readonly ExpandedStudy[], rows: ResultRows): Promise<Shown[]> {
   const shown: Shown[] = []
   const finished = new Set(rows.curvePoints?.map(({ study }) => study))
-  const { notices } = await recordRows(isthmusHome().directory, rows, {
-    async afterwards(results) {
-      for (const study of studies.filter(({ name }) => finished.has(name))) {
-        const board = await leaderboard(results, { study: study.name })
-        const paper = await published(results, study.name)
-        shown.push({ study, board, paper, use: await evaluationUse(results, study.name) })
-      }
-    },
+  await recordResults(rows, async (results) => {
+    for (const study of studies.filter(({ name }) => finished.has(name))) {
+      const board = await leaderboard(results, { study: study.name })
+      const paper = await published(results, study.name)
+      shown.push({ study, board, paper, use: await evaluationUse(results, study.name) })
+    }
   })
-  for (const notice of notices) process.stderr.write(`${notice}\n`)
   return shown
 }
 

@@ -14,12 +14,14 @@ export interface ServeOptions {
   readonly port: string
   /** A bucket for blobs, instead of the home folder’s cache. */
   readonly blobs?: string
+  /** Whether machines may use the bucket by themselves. */
+  readonly directBlobs: boolean
   /** Of the log: debug writes a line of every request. */
   readonly logLevel: string
 }
 
 /** `isthmus serve`: a team’s results, shared cache and page, until told to stop. */
-export async function serveCommand({ host, port, blobs, logLevel }: ServeOptions): Promise<void> {
+export async function serveCommand({ host, port, blobs, directBlobs, logLevel }: ServeOptions): Promise<void> {
   const { directory } = isthmusHome()
   const page = await builtDashboard()
   const storage = blobs === undefined ? undefined : await openStorage(blobs)
@@ -27,7 +29,7 @@ export async function serveCommand({ host, port, blobs, logLevel }: ServeOptions
   const server = await startServer({
     ...{ home: directory, version: packageJson.version, log, host, port: parsePort('--port', port), page },
     queries: { workerModule: resolve(dirname(fileURLToPath(import.meta.url)), 'query.mjs') },
-    ...(storage === undefined ? {} : { storage }),
+    ...(storage === undefined ? {} : { storage, directBlobs }),
   })
   process.stdout.write(
     `${server.url} serves ${directory}${storage === undefined ? '' : `, with blobs in ${storage.name}`}${server.isOpen ? ', to this machine, without tokens' : ', to those who have a token'}\n`,

@@ -20,8 +20,14 @@ export function listCommand(options: { readonly json?: boolean }): void {
     process.stdout.write(`${JSON.stringify(tokens, null, 2)}\n`)
     return
   }
-  const columns = ['name', 'role', 'created', 'revoked']
-  const rows = tokens.map(({ name, role, createdAt, revokedAt }) => [name, role, createdAt, revokedAt])
+  const columns = ['name', 'role', 'created', 'last used', 'revoked']
+  const rows = tokens.map(({ name, role, createdAt, lastUsedOn, revokedAt }) => [
+    name,
+    role,
+    createdAt,
+    lastUsedOn,
+    revokedAt,
+  ])
   process.stdout.write(formatRows({ columns, rows }, 'table'))
 }
 

@@ -1,16 +1,19 @@
 import { Readable } from 'node:stream'
 import type { HttpBindings } from '@hono/node-server'
 import { z } from '@hono/zod-openapi'
-import { CacheWriteError, type Digest } from '@isthmus/dataflow'
+import type { Digest } from '@isthmus/dataflow'
 import { digestSchema, missingAnswer, missingBlobsRequest } from '@isthmus/remote'
 import { BlobTooLargeError, type ByteRange, WrongContentError } from '@isthmus/storage'
 import { json, type LabApp, type LabContext, problem, route } from '../lab-app.ts'
 import type { LabServer } from '../lab-server.ts'
 import { Refusal } from '../refusal.ts'
+import { steadyContent } from '../steady-content.ts'
 
 const params = z.object({ digest: digestSchema })
 const bytes = { content: { 'application/octet-stream': { schema: z.string().meta({ format: 'binary' }) } } }
-const defaultMaximumBytes = 64 * 2 ** 30
+/** Of a blob. */
+export const defaultMaximumBytes = 64 * 2 ** 30
+const defaultPace = { windowMs: 30_000, bytes: 50_000 }
 
 /** Files by their digest. */
 export function blobRoutes(app: LabApp, server: LabServer): void {
@@ -77,16 +80,16 @@ export function blobRoutes(app: LabApp, server: LabServer): void {
         200: { description: 'It was here already', ...json(z.object({})) },
         201: { description: 'It is here now', ...json(z.object({})) },
         422: problem(422),
-        507: problem(507),
       },
     }),
     async (context) => {
       const digest = context.req.valid('param').digest as Digest
       const announced = Number(context.req.header('content-length') ?? 0)
       if (announced > maximumBytes) throw new Refusal(413, 'too-large', `a blob may have ${maximumBytes} bytes`)
-      if (!(await server.hasRoom(announced))) throw new Refusal(507, 'unavailable', 'the disk of the server is full')
       try {
-        const isNew = await storage.write(digest, requestContent(context), { maximumBytes })
+        await server.blobRoom?.require(announced)
+        const content = steadyContent((context.env as HttpBindings).incoming, server.options.blobPace ?? defaultPace)
+        const isNew = await storage.write(digest, server.blobRoom?.watch(content) ?? content, { maximumBytes })
         if (isNew) metrics.received(announced)
         return context.json({}, isNew ? 201 : 200)
       } catch (error) {
@@ -94,9 +97,6 @@ export function blobRoutes(app: LabApp, server: LabServer): void {
         context.header('connection', 'close')
         if (error instanceof WrongContentError) throw new Refusal(422, 'bad-request', error.message)
         if (error instanceof BlobTooLargeError) throw new Refusal(413, 'too-large', error.message)
-        if (error instanceof CacheWriteError || (error as NodeJS.ErrnoException).code === 'ENOSPC') {
-          throw new Refusal(507, 'unavailable', 'the disk of the server is full, or cannot be written')
-        }
         if (context.req.raw.signal.aborted || isCutOff(error)) {
           throw new Refusal(400, 'bad-request', 'the content was cut off')
         }
@@ -104,11 +104,6 @@ export function blobRoutes(app: LabApp, server: LabServer): void {
       }
     },
   )
-}
-
-/** The content as it comes from the socket: a web stream around it would take three times the processor's time. */
-function requestContent(context: LabContext): AsyncIterable<Uint8Array> {
-  return (context.env as HttpBindings).incoming
 }
 
 function isCutOff(error: unknown): boolean {

@@ -52,7 +52,7 @@ export function peopleRoutes(app: LabApp, { lab }: LabServer): void {
 
   const noteParams = z.object({ id: z.uuid() })
   const ownNote = async (context: LabContext, id: string) => {
-    const note = (await lab.notes()).find((known) => known.id === id)
+    const note = await lab.note(id)
     if (note === undefined) throw new Refusal(404, 'not-found', `there is no note ${id}`)
     const { name, role } = context.get('identity')
     if (note.by !== name && role !== 'admin') throw new Refusal(403, 'forbidden', `the note is ${note.by}’s`)

@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi'
 import { rowsAnswer, rowsRequest, sqlAnswer, sqlRequest } from '@isthmus/remote'
 import { decodeRows, type ResultRows, tablesOfRows } from '@isthmus/results'
 import { UserError } from '@isthmus/tensor'
+import { isDiskFailure } from '../disk-room.ts'
 import { json, type LabApp, problem, route } from '../lab-app.ts'
 import type { LabServer } from '../lab-server.ts'
 import { Refusal } from '../refusal.ts'
@@ -43,6 +44,7 @@ export function resultRoutes(app: LabApp, server: LabServer): void {
           },
         },
         422: problem(422),
+        507: problem(507),
       },
     }),
     async (context) => {
@@ -63,7 +65,7 @@ export function resultRoutes(app: LabApp, server: LabServer): void {
           }) as never
         })
       } catch (error) {
-        if (error instanceof UserError) throw new Refusal(422, 'refused', error.message)
+        if (error instanceof UserError && !isDiskFailure(error)) throw new Refusal(422, 'refused', error.message)
         throw error
       }
     },

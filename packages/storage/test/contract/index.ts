@@ -10,8 +10,13 @@ const chunkBytes = 65_536
  *
  *  @param make An empty one; what it needs ends with the test.
  *  @param largeBytes Of a blob that is written in more than one way's worth of parts.
+ *  @param isDirect Whether others can move blobs by themselves.
  */
-export function storageContract(name: string, make: () => Promise<BlobStorage>, { largeBytes = 300_000 } = {}): void {
+export function storageContract(
+  name: string,
+  make: () => Promise<BlobStorage>,
+  { largeBytes = 300_000, isDirect = false } = {},
+): void {
   describe(`${name} keeps the contract of a storage`, () => {
     it.each([0, 1, 1000, largeBytes])('gives back %i bytes as they were, or a part of them', async (bytes) => {
       const storage = await make()
@@ -82,6 +87,62 @@ export function storageContract(name: string, make: () => Promise<BlobStorage>, 
       const content = async () => read(await storage.read(digestOf('missing')))
       await expect(content()).rejects.toThrow()
     })
+
+    it(`has ${isDirect ? '' : 'no '}addresses for others`, async () => {
+      expect((await make()).direct !== undefined).toBe(isDirect)
+    })
+    if (isDirect) directContract(make)
+  })
+}
+
+function directContract(make: () => Promise<BlobStorage>): void {
+  const open = async () => {
+    const storage = await make()
+    const direct = await storage.direct!()
+    const put = async (blob: Digest, content: Buffer, bytes = content.length) => {
+      const { url, headers } = await direct.toWrite(blob, bytes)
+      return (await fetch(url, { method: 'PUT', headers, body: new Uint8Array(content) })).status
+    }
+    return { storage, direct, put }
+  }
+
+  it('takes a blob by an address as by itself, once', async () => {
+    const { storage, put } = await open()
+    for (const content of [randomBytes(100_000), Buffer.alloc(0)]) {
+      const blob = digestOf(content)
+      expect(await put(blob, content)).toBe(200)
+      expect(await put(blob, content)).toBe(412)
+      expect(await storage.write(blob, chunks(content))).toBe(false)
+      expect(await storage.missing([blob])).toEqual([])
+      expect((await read(await storage.read(blob))).equals(content)).toBe(true)
+    }
+  })
+
+  it('takes a blob of one of several who put it at once by addresses', async () => {
+    const { put } = await open()
+    const content = randomBytes(10_000)
+    const statuses = await Promise.all([1, 2, 3].map(() => put(digestOf(content), content)))
+    expect(statuses.sort()).toEqual([200, 412, 412])
+  })
+
+  it('refuses by an address what is not its blob, and keeps none', async () => {
+    const { storage, put } = await open()
+    const blob = digestOf('something else')
+    expect(await put(blob, randomBytes(14))).toBe(400)
+    await isEmpty(storage, blob)
+  })
+
+  it('gives a blob by an address, whole or from some byte on', async () => {
+    const { storage, direct } = await open()
+    const content = randomBytes(100_000)
+    const blob = digestOf(content)
+    const { url, headers } = await direct.toRead(blob)
+    expect((await fetch(url, { headers })).status).toBe(404)
+    await storage.write(blob, chunks(content))
+    const whole = await fetch(url, { headers })
+    expect(Buffer.from(await whole.arrayBuffer()).equals(content)).toBe(true)
+    const rest = await fetch(url, { headers: { ...headers, range: 'bytes=90000-' } })
+    expect([rest.status, Buffer.from(await rest.arrayBuffer()).equals(content.subarray(90_000))]).toEqual([206, true])
   })
 }
 
