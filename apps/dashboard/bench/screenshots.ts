@@ -3,11 +3,12 @@ import { copyFile, mkdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { resultsPath } from '@isthmus/results'
+import { resultsPath, schemaVersion } from '@isthmus/results'
 import type { Page } from 'playwright-core'
 import { hrefOf } from '../src/address.ts'
 import { encodeResult, type ResultName, resultHref, resultSubject } from '../src/result-name.ts'
 import { type BrowserOptions, startBrowser } from '../test/browser.ts'
+import { contradictingRecords, disagree } from '../test/disagreement.ts'
 import { startLab } from '../test/start-lab.ts'
 
 /** Take the pictures of docs/dashboard/ from the results in a home folder:
@@ -15,7 +16,7 @@ import { startLab } from '../test/start-lab.ts'
  *      npx isthmus run attention-heads && npx isthmus run data-amount
  *      npm run screenshots -w @isthmus/dashboard -- --home .isthmus
  *
- *  The results are copied: a note, a tag and a run that goes on are made up for the pictures.
+ *  The results are copied: a note, a tag, a disagreement and a run that goes on are made up for the pictures.
  */
 const { values } = parseArgs({ options: { home: { type: 'string', default: '.isthmus' } } })
 const home = resolve(process.env.INIT_CWD ?? '.', values.home)
@@ -46,6 +47,10 @@ try {
   await mkdir(folder, { recursive: true })
   await send('PUT', 'tags', { subject: resultSubject(shown), tag: 'reviewed' })
   await send('POST', 'notes', { subject: resultSubject(shown), text: 'The ends agree with the losses of the models.' })
+  await disagree(lab.url)
+  const [{ key, operation, inputs, seconds, output }] = contradictingRecords()
+  const artifacts = [{ digest: output.digest, operation, key, inputs, seconds }]
+  await send('POST', 'rows', { schemaVersion, rows: { artifacts } })
   const views = await addresses()
   for (const [look, options] of Object.entries(looks)) {
     const browser = await startBrowser(options)

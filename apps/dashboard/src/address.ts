@@ -15,6 +15,12 @@ export function parseAddress(hash: string): Address {
   return { view: path === '' ? 'studies' : path, params: new URLSearchParams(query) }
 }
 
+/** A number of the address; null where there is none. */
+export function numberOf(params: URLSearchParams, name: string): number | null {
+  const text = (params.get(name) ?? '').trim()
+  return text === '' || !Number.isFinite(Number(text)) ? null : Number(text)
+}
+
 /** The link to a view. */
 export function hrefOf(view: string, params: AddressParams = {}): string {
   const query = withChanges(new URLSearchParams(), params).toString()

@@ -16,13 +16,16 @@ export function Annotations({ subject }: { subject: string }) {
   const on = `subject=${encodeURIComponent(subject)}`
   const notes = useWritten<Note>(`notes?${on}`)
   const tags = useWritten<Tag>(`tags?${on}`)
-  const send = async (method: string, path: string, body?: object) => {
+  /** @returns Whether the server took it. */
+  const send = async (method: string, path: string, body?: object): Promise<boolean> => {
     try {
       await ask(path, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
       setError(null)
       session.refresh()
+      return true
     } catch (failure) {
       setError((failure as Error).message)
+      return false
     }
   }
   const mayRemove = (author: string) =>
@@ -68,23 +71,27 @@ export function Annotations({ subject }: { subject: string }) {
       ) : (
         <p class="quiet">To write here takes a token with the role write.</p>
       )}
-      {error !== null && (
-        <p class="error" role="alert">
-          {error}
-        </p>
-      )}
+      {[error, notes.error, tags.error]
+        .filter((message) => message !== null)
+        .map((message) => (
+          <p key={message} class="error" role="alert">
+            {message}
+          </p>
+        ))}
     </section>
   )
 }
 
-function Entry(props: { label: string; button: string; isLong?: true; onEnter: (text: string) => Promise<void> }) {
+function Entry(props: { label: string; button: string; isLong?: true; onEnter: (text: string) => Promise<boolean> }) {
   const { label, button, isLong, onEnter } = props
   const [text, setText] = useState('')
+  const [isSending, setSending] = useState(false)
   const submit = async (event: Event) => {
     event.preventDefault()
-    if (text.trim() === '') return
-    await onEnter(text.trim())
-    setText('')
+    if (text.trim() === '' || isSending) return
+    setSending(true)
+    if (await onEnter(text.trim())) setText('')
+    setSending(false)
   }
   const typed = (event: { currentTarget: { value: string } }) => setText(event.currentTarget.value)
   return (

@@ -1,6 +1,7 @@
 import type { LiveRun } from '@isthmus/remote'
-import type { ComponentType } from 'preact'
-import { useCallback, useEffect, useMemo, useState } from 'preact/hooks'
+import type { Disagreement } from '@isthmus/results'
+import type { ComponentChildren, ComponentType } from 'preact'
+import { useCallback, useEffect, useErrorBoundary, useMemo, useRef, useState } from 'preact/hooks'
 import { hrefOf, useAddress } from './address.ts'
 import {
   keepToken,
@@ -15,6 +16,7 @@ import {
 import { type Session, SessionContext } from './session.ts'
 import { SignIn } from './sign-in.tsx'
 import { ThemeSwitch } from './theme-switch.tsx'
+import { useWritten } from './use-query.ts'
 import { CompareView } from './views/compare.tsx'
 import { ConsoleView } from './views/console.tsx'
 import { LeaderboardView } from './views/leaderboard.tsx'
@@ -42,6 +44,8 @@ const resultView: View = { title: 'Result', component: ResultView }
 
 /** How often results are asked for again while rows arrive, in milliseconds. */
 const refreshInterval = 2000
+/** How often runs are listed anew, in milliseconds: one that was killed says nothing of it. */
+const listInterval = 30_000
 
 type Entry =
   | { readonly state: 'entering' }
@@ -85,10 +89,12 @@ export function App() {
 function Page({ who }: { who: Whoami }) {
   const { view, params } = useAddress()
   const session = useLive(who)
-  const { title, component: Component } = view === 'result' ? resultView : (views[view] ?? views.studies!)
+  const { title, component: Component } =
+    view === 'result' ? resultView : Object.hasOwn(views, view) ? views[view]! : views.studies!
   useEffect(() => {
     document.title = `${title} · Isthmus`
   }, [title])
+  useFocusOnArrival(view)
   return (
     <SessionContext.Provider value={session}>
       <button type="button" class="skip" onClick={() => document.getElementById('content')!.focus()}>
@@ -101,12 +107,16 @@ function Page({ who }: { who: Whoami }) {
         <nav aria-label="Views">
           {Object.entries(views).map(([name, { title: text }]) => (
             <a key={name} href={hrefOf(name)} aria-current={name === view ? 'page' : undefined}>
-              {text}
-              {name === 'live' && <RunningCount runs={session.runs} />}
+              {text} {name === 'live' && <LiveCounts runs={session.runs} />}
             </a>
           ))}
         </nav>
         <div class="who">
+          {session.isLost && (
+            <span class="warn" role="status">
+              Connection lost
+            </span>
+          )}
           <span title={`Version ${who.isthmus}`}>
             {who.name} <span class="quiet">{who.role}</span>
           </span>
@@ -120,18 +130,57 @@ function Page({ who }: { who: Whoami }) {
       </header>
       <main id="content" tabIndex={-1}>
         <h1>{title}</h1>
-        <Component params={params} />
+        <Guarded key={view}>
+          <Component params={params} />
+        </Guarded>
       </main>
     </SessionContext.Provider>
   )
 }
 
-function RunningCount({ runs }: { runs: readonly LiveRun[] }) {
-  const count = runs.filter(({ state }) => state === 'running').length
+/** Start at the top of a view that a link has led to, with the keyboard too. */
+function useFocusOnArrival(view: string): void {
+  const last = useRef(view)
+  useEffect(() => {
+    if (last.current === view) return
+    last.current = view
+    document.getElementById('content')!.focus({ preventScroll: true })
+    scrollTo(0, 0)
+  }, [view])
+}
+
+/** A view, of which a fault leaves the rest of the page as it is. */
+function Guarded({ children }: { children: ComponentChildren }) {
+  const [fault, reset] = useErrorBoundary((error) => console.error(error))
+  if (fault === undefined) return <>{children}</>
+  return (
+    <>
+      <p class="error" role="alert">
+        This view cannot be shown: {String(fault)}
+      </p>
+      <button type="button" onClick={reset}>
+        Try again
+      </button>
+    </>
+  )
+}
+
+function LiveCounts({ runs }: { runs: readonly LiveRun[] }) {
+  const running = runs.filter(({ state }) => state === 'running').length
+  const contradicted = useWritten<Disagreement>('disagreements').rows?.length ?? 0
+  return (
+    <>
+      <Badge count={running} means="running now" /> <Badge count={contradicted} means="disagreements" isBad />
+    </>
+  )
+}
+
+function Badge({ count, means, isBad }: { count: number; means: string; isBad?: true }) {
   if (count === 0) return null
   return (
-    <span class="badge" title="Running now">
+    <span class={isBad ? 'badge bad' : 'badge'} title={means}>
       {count}
+      <span class="hidden"> {means}</span>
     </span>
   )
 }
@@ -140,10 +189,18 @@ function RunningCount({ runs }: { runs: readonly LiveRun[] }) {
 function useLive(who: Whoami): Session {
   const [runs, setRuns] = useState<readonly LiveRun[]>([])
   const [revision, setRevision] = useState(0)
+  const [isLost, setLost] = useState(false)
   const refresh = useCallback(() => setRevision((before) => before + 1), [])
   useEffect(() => {
     const abort = new AbortController()
     let timer: ReturnType<typeof setTimeout> | undefined
+    let wasLost = false
+    const list = () =>
+      liveRuns().then(
+        (listed) => setRuns((before) => latestOf(before, listed)),
+        () => undefined,
+      )
+    const lister = setInterval(list, listInterval)
     const refreshSoon = () => {
       timer ??= setTimeout(() => {
         timer = undefined
@@ -151,21 +208,35 @@ function useLive(who: Whoami): Session {
       }, refreshInterval)
     }
     void listen((event) => {
-      if (event.name === 'connected') liveRuns().then(setRuns, () => undefined)
-      else if (event.name === 'run') setRuns((before) => withRun(before, event.run))
+      if (event.name === 'connected' || event.name === 'lost') setLost(event.name === 'lost')
+      if (event.name === 'lost') wasLost = true
+      else if (event.name === 'connected') {
+        void list()
+        if (wasLost) refresh()
+      } else if (event.name === 'run') setRuns((before) => withRun(before, event.run))
       else refreshSoon()
     }, abort.signal)
     return () => {
       abort.abort()
       clearTimeout(timer)
+      clearInterval(lister)
     }
   }, [refresh])
-  return useMemo(() => ({ who, runs, revision, refresh }), [who, runs, revision, refresh])
+  return useMemo(() => ({ who, runs, revision, isLost, refresh }), [who, runs, revision, isLost, refresh])
 }
 
 function withRun(runs: readonly LiveRun[], run: LiveRun): readonly LiveRun[] {
   const index = runs.findIndex(({ id }) => id === run.id)
   return index === -1 ? [run, ...runs] : runs.with(index, run)
+}
+
+/** The runs of a list, each as it was said last: events may have come while the list was on its way. */
+function latestOf(before: readonly LiveRun[], listed: readonly LiveRun[]): readonly LiveRun[] {
+  const known = new Map(before.map((run) => [run.id, run]))
+  return listed.map((run) => {
+    const other = known.get(run.id)
+    return other !== undefined && other.updatedAt > run.updatedAt ? other : run
+  })
 }
 
 function signOut(): void {

@@ -6,10 +6,10 @@ const widthStep = 20
 
 /** A figure that Mosaic draws, as wide as there is room.
  *
- *  @param build Makes it for a width in pixels; it is made anew when `version` or the width changes.
+ *  @param build Makes it for a width in pixels; it is made anew when the width or `version`, which is compared as it is, changes.
  *  @param label What it shows, for those who do not see it.
  */
-export function Chart(props: { label: string; version: string; build: (width: number) => Element }) {
+export function Chart(props: { label: string; version: unknown; build: (width: number) => Element }) {
   const { label, version, build } = props
   const frame = useRef<HTMLDivElement>(null)
   const [width, setWidth] = useState(0)

@@ -27,7 +27,9 @@ export const palette = [
  *
  *  @param colours What lines are coloured by, in the order of the palette; empty: one colour.
  */
-export function curvesChart(points: readonly CurvePoint[], colours: readonly string[], width: number): Element {
+export function curvesChart(all: readonly CurvePoint[], colours: readonly string[], width: number): Element {
+  // What is not a number, as of a model that diverged, has no place.
+  const points = all.filter(({ loss }) => Number.isFinite(loss))
   const isThick = new Set(points.map(({ line }) => line)).size <= 12
   return vg.plot(
     vg.line(points, {

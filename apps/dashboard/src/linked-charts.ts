@@ -36,9 +36,9 @@ export function linkedCharts(study: string, variant: string, methods: readonly s
   const cell = Selection.single()
   const chosen = Selection.intersect()
   const is = (alias: string) => `${alias}study = ${quoteLiteral(study)} and ${alias}variant = ${quoteLiteral(variant)}`
-  const barrier = vg.sql`${`(select method, pair, barrier from barrier where ${is('')})`}`
+  const barrier = vg.sql`${`(select method, pair, barrier from barrier where ${is('')} and isfinite(barrier))`}`
   const curve = vg.sql`${`(select c.method, c.pair, c.method || ' ' || c.pair as line, lam, loss, barrier
-    from curve c join barrier b using (study, variant, pair, method) where ${is('c.')} and ${is('b.')})`}`
+    from curve c join barrier b using (study, variant, pair, method) where ${is('c.')} and ${is('b.')} and isfinite(loss))`}`
   const correlation = vg.sql`${`(select a.method, a.pair, barrier, site, layer, mean_diagonal_after as correlation
     from (from alignment semi join current_run using (study, run)) a
     join barrier b using (study, variant, pair, method) join correlation r on r.alignment = a.key
@@ -75,6 +75,7 @@ export function linkedCharts(study: string, variant: string, methods: readonly s
         ...colours,
         vg.xLabel('barrier, nats'),
         vg.xInset(8),
+        vg.xTickSpacing(50),
         vg.xGrid(true),
         vg.width(width),
         vg.height(height),
@@ -130,16 +131,26 @@ export function linkedCharts(study: string, variant: string, methods: readonly s
       ),
     heatMap: (width) =>
       vg.plot(
-        vg.cell(vg.from(barrier as never), { x: 'pair', y: 'method', fill: 'barrier', inset: 0.5, tip: true }),
+        vg.cell(vg.from(barrier as never), {
+          x: 'pair',
+          y: 'method',
+          fill: 'barrier',
+          stroke: 'currentColor',
+          strokeOpacity: 0.25,
+          tip: { format: { stroke: false } },
+        }),
         vg.toggle({ as: cell, channels: ['x', 'y'] }),
         vg.highlight({ by: chosen }),
         ...methodAxis,
         vg.colorScheme('ylgnbu'),
+        vg.colorLabel('barrier, nats'),
+        vg.colorLegend({ width: 180 }),
         vg.xLabel(null),
         vg.xTickRotate(-35),
+        vg.marginTop(6),
         vg.marginBottom(76),
         vg.width(width),
-        vg.height(height + 50),
+        vg.height(height + 36),
       ),
   }
 }

@@ -1,11 +1,29 @@
 import { type Connector, Coordinator, coordinator, decodeIPC } from '@uwdata/mosaic-core'
-import { ask } from './server.ts'
+import { ask, type ServerError } from './server.ts'
+
+let whenFailed: (message: string) => void = () => undefined
+
+/** Be told when a chart's question fails.
+ *
+ *  @returns Ends it.
+ */
+export function onChartError(call: (message: string) => void): () => void {
+  whenFailed = call
+  return () => {
+    whenFailed = () => undefined
+  }
+}
 
 /** Ask the server as Mosaic does: its own connector would send no token along. What it asks for comes as Arrow. */
 const connector = {
   async query({ sql }: { readonly sql: string }): Promise<unknown> {
-    const response = await ask('sql', { method: 'POST', body: JSON.stringify({ sql, type: 'arrow' }) })
-    return decodeIPC(await response.arrayBuffer())
+    try {
+      const response = await ask('sql', { method: 'POST', body: JSON.stringify({ sql, type: 'arrow' }) })
+      return decodeIPC(await response.arrayBuffer())
+    } catch (error) {
+      whenFailed((error as ServerError).message)
+      throw error
+    }
   },
 } as Connector
 

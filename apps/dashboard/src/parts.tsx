@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
 import { changeAddress } from './address.ts'
 import type { Asked } from './use-query.ts'
 
@@ -39,6 +40,31 @@ export function Choice(props: {
           </option>
         ))}
       </select>
+    </label>
+  )
+}
+
+/** A text that is being typed, until its value is changed from elsewhere. */
+export function useDraft(value: string): readonly [string, (text: string) => void] {
+  const [draft, setDraft] = useState(value)
+  useEffect(() => setDraft(value), [value])
+  return [draft, setDraft]
+}
+
+/** A bound of barriers, in nats, as a parameter of the address. */
+export function Bound({ label, name, value }: { label: string; name: string; value: number | null }) {
+  const [draft, setDraft] = useDraft(value === null ? '' : String(value))
+  return (
+    <label>
+      {label}
+      <input
+        type="number"
+        step="any"
+        class="short"
+        value={draft}
+        onInput={(event) => setDraft(event.currentTarget.value)}
+        onChange={(event) => changeAddress({ [name]: event.currentTarget.value, page: null })}
+      />
     </label>
   )
 }

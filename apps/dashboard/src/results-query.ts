@@ -1,4 +1,5 @@
 import { quoteIdentifier, quoteLiteral } from '@isthmus/results/leaderboard-query'
+import { numberOf } from './address.ts'
 import { defaultColumns, type ResultColumn, resultColumns } from './result-columns.ts'
 import { resultSubjectSql } from './result-name.ts'
 
@@ -7,6 +8,7 @@ export interface ResultsRequest {
   readonly study: string
   readonly method: string
   readonly variant: string
+  readonly pair: string
   readonly symmetry: string
   readonly tag: string
   /** Words that a result’s names contain, all of them. */
@@ -26,6 +28,9 @@ export interface ResultsRequest {
 /** Rows of a page. */
 export const pageSize = 100
 
+/** More than any lab fills. */
+const lastPage = 1_000_000
+
 /** What results can be grouped by. */
 export const groupings: readonly string[] = ['study', 'variant', 'pair', 'method', 'symmetry']
 
@@ -35,7 +40,6 @@ const groupSorts = ['results', 'mean_barrier', 'least_barrier', 'largest_barrier
 /** Read a request from the parameters of an address; what it does not know is left out. */
 export function resultsRequest(params: URLSearchParams): ResultsRequest {
   const text = (name: string) => params.get(name) ?? ''
-  const number = (name: string) => (text(name) === '' || Number.isNaN(Number(text(name))) ? null : Number(text(name)))
   const chosen = params.has('columns') ? text('columns').split(',') : defaultColumns
   const group = groupings.includes(text('group')) ? text('group') : ''
   const sorts = group === '' ? resultColumns.map(({ name }) => name) : [group, ...groupSorts]
@@ -44,15 +48,16 @@ export function resultsRequest(params: URLSearchParams): ResultsRequest {
     study: text('study'),
     method: text('method'),
     variant: text('variant'),
+    pair: text('pair'),
     symmetry: text('symmetry'),
     tag: text('tag'),
     search: text('search'),
-    low: number('low'),
-    high: number('high'),
+    low: numberOf(params, 'low'),
+    high: numberOf(params, 'high'),
     columns: resultColumns.filter(({ name }) => chosen.includes(name)),
     sort,
     group,
-    page: Math.max(0, Math.trunc(number('page') ?? 0)),
+    page: Math.min(lastPage, Math.max(0, Math.trunc(numberOf(params, 'page') ?? 0))),
   }
 }
 
@@ -65,8 +70,10 @@ export function pageQuery(request: ResultsRequest): string {
 /** How many rows there are on all pages. */
 export function countQuery(request: ResultsRequest): string {
   const { group } = request
-  const counted = group === '' ? '*' : `distinct ${group}`
-  return `select cast(count(${counted}) as integer) as rows from barrier\n${conditionOf(request)}`
+  const counted = `from barrier\n${conditionOf(request)}`
+  // A group of nulls is one too.
+  const source = group === '' ? counted : `from (select distinct ${group} ${counted})`
+  return `select cast(count(*) as integer) as rows ${source}`
 }
 
 function rowsQuery(request: ResultsRequest): string {
@@ -102,8 +109,8 @@ function quoted(name: string): string {
 }
 
 /** A WHERE clause with a line break after it, or nothing. */
-function conditionOf({ study, method, variant, symmetry, tag, search, low, high }: ResultsRequest): string {
-  const equal = Object.entries({ study, method, variant, symmetry })
+function conditionOf({ study, method, variant, pair, symmetry, tag, search, low, high }: ResultsRequest): string {
+  const equal = Object.entries({ study, method, variant, pair, symmetry })
     .filter(([, value]) => value !== '')
     .map(([name, value]) => `${name} = ${quoteLiteral(value)}`)
   const words = search.toLowerCase().split(/\s+/).filter(Boolean)

@@ -12,7 +12,7 @@ export class ServerError extends Error {
   }
 }
 
-/** A value of a result, as JSON has it: what has no JSON (not a number, large integers) is text. */
+/** A value of a result, as JSON has it: large integers are text, and what is not finite is null. */
 export type Value = string | number | boolean | null | readonly Value[] | { readonly [name: string]: Value }
 export type Row = Readonly<Record<string, Value>>
 
@@ -105,13 +105,14 @@ export async function liveRuns(): Promise<LiveRun[]> {
   return runs
 }
 
-/** What happens on the server. `connected` is ours: events before it may have been missed. */
+/** What happens on the server. `connected` and `lost` are ours: events between them are missed. */
 export type ServerEvent =
-  | { readonly name: 'connected' }
+  | { readonly name: 'connected' | 'lost' }
   | { readonly name: 'run'; readonly run: LiveRun }
   | { readonly name: 'rows' | 'disagreement' }
 
-/** Listen to what happens on the server until the signal is aborted; listens again when the connection is lost.
+/** Listen to what happens on the server until the signal is aborted; listens again when the connection is lost, unless one
+ *  may not listen.
  *
  *  `EventSource` would send no token along.
  */
@@ -124,8 +125,9 @@ export async function listen(onEvent: (event: ServerEvent) => void, signal: Abor
       onEvent({ name: 'connected' })
       for await (const event of eventsOf(body!)) onEvent(event)
     } catch (error) {
-      if (error instanceof ServerError && error.status >= 400 && error.status < 500) return
+      if (signal.aborted || (error instanceof ServerError && [401, 403].includes(error.status))) return
     }
+    onEvent({ name: 'lost' })
     await new Promise((resolve) => setTimeout(resolve, wait))
     wait = Math.min(2 * wait, longestWait)
   }

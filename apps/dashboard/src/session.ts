@@ -9,6 +9,8 @@ export interface Session {
   /** Raised when rows have been recorded: results are asked for again. */
   readonly revision: number
   readonly runs: readonly LiveRun[]
+  /** Whether the server is not heard: what is shown may be old. */
+  readonly isLost: boolean
   /** Ask for results again, after writing notes or tags. */
   refresh(): void
 }

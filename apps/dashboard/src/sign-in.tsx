@@ -23,6 +23,8 @@ export function SignIn({ message, onToken }: { message: string | null; onToken: 
             type="password"
             autocomplete="current-password"
             required
+            pattern="\s*[!-~]+\s*"
+            title="A token: letters, digits and signs without spaces"
             value={token}
             onInput={(event) => setToken(event.currentTarget.value)}
           />

@@ -1,10 +1,10 @@
 import type { Row } from './server.ts'
-import { useQuery } from './use-query.ts'
+import { type Asked, useQuery } from './use-query.ts'
 
 /** The names of all studies, the one that ran last first. */
-export function useStudies(): readonly string[] {
-  const { rows } = useQuery<Row & { readonly study: string }>(
+export function useStudies(): Asked<string> {
+  const { rows, ...rest } = useQuery<Row & { readonly study: string }>(
     'select study from study_run group by study order by max(started_at) desc',
   )
-  return (rows ?? []).map(({ study }) => study)
+  return { ...rest, rows: rows?.map(({ study }) => study) ?? null }
 }

@@ -4,6 +4,7 @@ import { createToken } from '@isthmus/server'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Browser, startBrowser } from './browser.ts'
+import { contradictingRecords, disagree } from './disagreement.ts'
 import { sampleMethods, samplePairs, sampleResults, studyRows } from './sample-results.ts'
 import { type Lab, startLab, withRows } from './start-lab.ts'
 
@@ -108,7 +109,7 @@ describe('the leaderboard', () => {
   it('has a row for each method with intervals, and pools what is not told apart', async () => {
     await open('leaderboard?study=amount')
     await expect.poll(() => rowsOf('Leaderboard').count()).toBe(2 * sampleMethods.length)
-    expect(await rowsOf('Leaderboard').first().innerText()).toMatch(/\[\d\.\d\d, \d\.\d\d\]/)
+    expect(await rowsOf('Leaderboard').first().innerText()).toMatch(/\[\d\.\d{3}, \d\.\d{3}\]/)
     await page.getByRole('checkbox', { name: 'variant' }).uncheck()
     await expect.poll(() => rowsOf('Leaderboard').count()).toBe(sampleMethods.length)
     expect(await rowsOf('Leaderboard').first().innerText()).toContain('ignore-heads')
@@ -338,6 +339,124 @@ function overlaps(): string[] {
   return found
 }
 
+describe('a disagreement', () => {
+  it('is seen on every page at once, and leads by the keyboard alone to the result', async () => {
+    const [{ key }] = contradictingRecords()
+    const rows = studyRows('heads', [{}])
+    const [first, ...others] = rows.alignments!
+    const own = await startLab(withRows([{ ...rows, alignments: [{ ...first!, key }, ...others] }]))
+    try {
+      await page.goto(`${own.url}/#/studies`)
+      await expect.poll(() => rowsOf('Studies').count()).toBe(1)
+      expect(await page.getByRole('alert').count()).toBe(0)
+      await disagree(own.url)
+      await expect.poll(() => page.getByRole('alert').innerText()).toContain('different value, which was refused')
+      expect(await page.getByRole('link', { name: 'Live 1 disagreements' }).count()).toBe(1)
+      await page.getByRole('link', { name: 'see disagreements' }).press('Enter')
+      await expect.poll(() => rowsOf('Disagreements').count()).toBe(1)
+      expect(await rowsOf('Disagreements').innerText()).toContain('local, isthmus 0.1.0')
+      await expect.poll(() => rowsOf('Disagreements').innerText()).toContain('heads · ')
+      expect(await page.evaluate(() => document.activeElement?.id)).toBe('content')
+      for (let presses = 0; presses < 5; presses++) {
+        await page.keyboard.press('Tab')
+        if (await page.evaluate(() => document.activeElement!.textContent!.startsWith('heads · '))) break
+      }
+      await page.keyboard.press('Enter')
+      await expect.poll(() => page.locator('.name').innerText()).toBe('heads · seed-1 → seed-2 · vanilla')
+    } finally {
+      await page.goto('about:blank')
+      await own.stop()
+    }
+  })
+})
+
+describe('what is being typed', () => {
+  it('stays while a sweep reports', async () => {
+    await open('results?study=heads')
+    await expect.poll(() => rowsOf('Results').count()).toBe(24)
+    const bound = page.getByLabel('Barrier from')
+    await bound.focus()
+    await page.keyboard.type('3.2')
+    const progress = {
+      ...{ study: 'typed', startedAt: '2026-01-31T12:00:00.000Z', state: 'running', total: 5, ran: 1, cached: 0 },
+      ...{ failed: 0, secondsLeft: null, running: [] },
+    }
+    await fetch(`${lab.url}/v1/runs/${randomUUID()}`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(progress),
+    })
+    await expect.poll(() => page.getByRole('link', { name: 'Live 1 running now' }).count()).toBe(1)
+    expect(await bound.inputValue()).toBe('3.2')
+    await page.keyboard.type('5')
+    await page.keyboard.press('Enter')
+    await expect.poll(() => rowsOf('Results').count()).toBeLessThan(24)
+    expect(page.url()).toContain('low=3.25')
+  })
+
+  it('is not lost when the server refuses it', async () => {
+    await open(resultHash)
+    await page.route('**/v1/notes', (route) => route.fulfill({ status: 503, json: { message: 'The disk is full' } }))
+    await page.getByLabel('New note').fill('Worth an hour.')
+    await page.getByRole('button', { name: 'Write' }).click()
+    await expect.poll(() => page.getByRole('alert').innerText()).toBe('The disk is full')
+    expect(await page.getByLabel('New note').inputValue()).toBe('Worth an hour.')
+  })
+})
+
+describe('a model that diverged', () => {
+  it('does not break the views of the others', async () => {
+    const rows = studyRows('heads', [{}])
+    const points = rows.curvePoints!.map((point) =>
+      point.method === 'ffn' && point.pair === samplePairs[0] && point.lam === 0.5
+        ? { ...point, loss: Number.NaN }
+        : point,
+    )
+    const own = await startLab(withRows([{ ...rows, curvePoints: points }]))
+    try {
+      await page.goto(`${own.url}/#/leaderboard`)
+      await expect.poll(() => rowsOf('Leaderboard').count()).toBe(sampleMethods.length)
+      expect(await rowsOf('Leaderboard').filter({ hasText: /^ffn/ }).locator('svg.interval').count()).toBe(0)
+      const bars = page.locator('svg.interval circle')
+      expect(await bars.evaluateAll((all) => all.every((bar) => Number(bar.getAttribute('cx')) > 0))).toBe(true)
+      await page.goto(`${own.url}/#/linked`)
+      const dots = page.getByRole('img', { name: 'Barrier by method, one dot' }).locator('g[aria-label="dot"] circle')
+      await expect.poll(() => dots.count()).toBe(23)
+      await page.goto(`${own.url}/#/result?study=heads&pair=${encodeURIComponent(samplePairs[0]!)}&method=ffn`)
+      await expect.poll(() => page.locator('.chart g[aria-label="line"] path').count()).toBe(2)
+      expect(await page.locator('.chart path').evaluateAll((all) => all.some((one) => /NaN/.test(one.outerHTML)))).toBe(
+        false,
+      )
+    } finally {
+      await page.goto('about:blank')
+      await own.stop()
+    }
+  })
+})
+
+describe('a lost connection', () => {
+  it('is said, and what was missed is asked for when it is back', async () => {
+    let isCut = true
+    await page.route('**/v1/events', (route) => (isCut ? route.abort() : route.continue()))
+    await open('studies')
+    await expect.poll(() => page.getByText('Connection lost').count()).toBe(1)
+    isCut = false
+    await expect.poll(() => page.getByText('Connection lost').count(), { timeout: 20_000 }).toBe(0)
+  })
+})
+
+describe('addresses that mean nothing', () => {
+  it.each(['constructor', 'results?page=9999', 'results?low=Infinity&page=1e300', 'linked?study=heads&low=x'])(
+    'show a view: %s',
+    async (hash) => {
+      await open(hash)
+      await expect.poll(() => page.locator('main').innerText()).not.toMatch(/Loading …|Counting …/)
+      expect(await page.locator('main').innerText()).toMatch(/^(Studies|Results|Linked views)\n/)
+      expect(await page.getByRole('alert').count()).toBe(0)
+    },
+  )
+})
+
 describe('tokens', () => {
   it('are asked for, refused, kept, and forgotten', async () => {
     const guarded = await startLab(withRows(sampleResults()))
@@ -350,11 +469,11 @@ describe('tokens', () => {
       await page.getByRole('button', { name: 'Sign in' }).click()
       await expect.poll(() => page.getByRole('alert').innerText()).toContain('token')
       await page.getByLabel('Token').fill(token)
-      await page.getByRole('button', { name: 'Sign in' }).click()
+      await page.keyboard.press('Enter')
       await expect.poll(() => page.locator('.who').innerText()).toContain('ada read')
       await page.goto(`${guarded.url}/#/${resultHash}`)
       await expect.poll(() => page.locator('main').innerText()).toContain('takes a token with the role write')
-      await page.getByRole('button', { name: 'Sign out' }).click()
+      await page.getByRole('button', { name: 'Sign out' }).press('Enter')
       await expect.poll(() => page.getByLabel('Token').count()).toBe(1)
     } finally {
       // A server that stops waits for browsers that are connected.

@@ -1,10 +1,10 @@
 import type { Results } from '@isthmus/results'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { leaderboardSql } from '../src/leaderboard-request.ts'
+import { firstStudiesQuery, leaderboardLimit, leaderboardSql } from '../src/leaderboard-request.ts'
 import { defaultColumns, resultColumns } from '../src/result-columns.ts'
 import { countQuery, groupings, pageQuery, resultsRequest } from '../src/results-query.ts'
-import { sampleMethods, sampleResults } from './sample-results.ts'
+import { sampleMethods, sampleResults, studyRows } from './sample-results.ts'
 import { temporaryResults } from './temporary-results.ts'
 
 let results: Results
@@ -24,7 +24,8 @@ const params = fc.record({
   method: fc.constantFrom('', 'vanilla', "x'y"),
   search: hostile,
   tag: fc.constantFrom('', "it's"),
-  low: fc.constantFrom('', '3', 'NaN', '1; drop table model'),
+  pair: hostile,
+  low: fc.constantFrom('', '3', 'NaN', 'Infinity', '1; drop table model'),
   group: fc.constantFrom('', ...groupings, 'nonsense'),
   sort: fc.oneof(
     column,
@@ -32,14 +33,16 @@ const params = fc.record({
     fc.constant('results; --'),
   ),
   columns: fc.array(column).map((names) => names.join()),
-  page: fc.constantFrom('', '0', '1', '-3', 'x'),
+  page: fc.constantFrom('', '0', '1', '-3', 'x', '1e300'),
 })
 
 describe('the table of results', () => {
   it('is one query whatever the address says, with the rows that are counted', async () => {
     await fc.assert(
       fc.asyncProperty(params, async (values) => {
-        const request = { ...resultsRequest(new URLSearchParams(values)), page: 0 }
+        const asked = resultsRequest(new URLSearchParams(values))
+        await results.query(pageQuery(asked))
+        const request = { ...asked, page: 0 }
         const rows = await results.query(pageQuery(request))
         const [count] = await results.query<{ rows: number }>(countQuery(request))
         expect(rows.length).toBe(Math.min(100, count!.rows))
@@ -60,15 +63,29 @@ describe('the table of results', () => {
 
 describe('the leaderboard', () => {
   it('of a study has the rows that the view has of it', async () => {
-    const [whole, one] = await Promise.all(
-      ['', 'amount'].map((study) => results.query(leaderboardSql(study, [], '-barrier'))),
-    )
+    const one = await results.query(leaderboardSql(['amount'], [], '-barrier'))
     expect(one).toHaveLength(2 * sampleMethods.length)
-    expect(one).toEqual(whole!.filter(({ study }) => study === 'amount'))
+    expect(one).toEqual(
+      await results.query(`from leaderboard where study = 'amount' order by variant, barrier desc, method`),
+    )
+  })
+
+  it('of the first studies has the first rows of all', async () => {
+    const { results: many, close: closeMany } = await temporaryResults()
+    const swept = Array.from({ length: 9 }, (_, index) => ({ 'alignment.fraction': index / 10 }))
+    for (let index = 0; index < 9; index++) await many.ingest(studyRows(`study-${index}`, swept))
+    const first = await many.query<{ study: string }>(firstStudiesQuery([]))
+    const names = first.map(({ study }) => study)
+    expect(names).toEqual(['study-0', 'study-1', 'study-2', 'study-3', 'study-4', 'study-5'])
+    expect(await many.query(leaderboardSql(names, [], 'barrier'))).toEqual(
+      await many.query(`from leaderboard order by study, variant, barrier, method limit ${leaderboardLimit}`),
+    )
+    expect(await many.query(firstStudiesQuery(['variant']))).toHaveLength(9)
+    await closeMany()
   })
 
   it('pools pairs of variants that are not told apart', async () => {
-    const rows = await results.query(leaderboardSql('amount', ['variant'], 'barrier'))
+    const rows = await results.query(leaderboardSql(['amount'], ['variant'], 'barrier'))
     expect(rows.map(({ method }) => method).sort()).toEqual(sampleMethods)
   })
 })

@@ -87,6 +87,7 @@ order by study, variant, pair, method, lam`)
       {compared !== null && compared.length > 0 && (
         <>
           <CommonName compared={compared} />
+          <Missing chosen={chosen} compared={compared} />
           <Curves compared={compared} asked={curves} />
           <ComparedTable compared={sorted(compared, params)} params={params} />
         </>
@@ -142,6 +143,14 @@ function shortLabelOf(compared: readonly Compared[]): (name: ResultName) => stri
   return (name) => resultLabel({ ...name, ...nothing }) || resultLabel(name)
 }
 
+/** Which results are not there any more. */
+function Missing({ chosen, compared }: { chosen: readonly ResultName[]; compared: readonly Compared[] }) {
+  const found = new Set(compared.map(({ word }) => word))
+  const missing = chosen.filter((name) => !found.has(encodeResult(name)))
+  if (missing.length === 0) return null
+  return <p class="warn">Not in its study’s current run: {missing.map(resultLabel).join('; ')}</p>
+}
+
 /** What all results have in common. */
 function CommonName({ compared }: { compared: readonly Compared[] }) {
   const { row } = compared[0]!
@@ -155,7 +164,10 @@ function Curves({ compared, asked }: { compared: readonly Compared[]; asked: Ask
   const isByResult = compared.length <= maximumColours
   const colourOf = (name: ResultName) => (isByResult ? shortLabel(name) : name.method)
   const colours = [...new Set(compared.map(({ row }) => colourOf(row)))].sort()
-  const points = (asked.rows ?? []).map((point) => ({ ...point, line: resultLabel(point), colour: colourOf(point) }))
+  const points = useMemo(
+    () => (asked.rows ?? []).map((point) => ({ ...point, line: resultLabel(point), colour: colourOf(point) })),
+    [asked.rows, compared],
+  )
   return (
     <section>
       <h2>Curves</h2>
@@ -165,7 +177,7 @@ function Curves({ compared, asked }: { compared: readonly Compared[]; asked: Ask
           <Legend label={isByResult ? 'Results' : 'Methods'} names={colours} />
           <Chart
             label={`Loss against λ of ${compared.length} results`}
-            version={JSON.stringify([points.length, colours])}
+            version={points}
             build={(width) => curvesChart(points, colours, width)}
           />
         </>
@@ -180,7 +192,9 @@ function ComparedTable({ compared, params }: { compared: readonly Compared[]; pa
   const differing = differingSettings(compared.map(({ settings }) => settings))
   const shown = isAll ? [...new Set(compared.flatMap(({ settings }) => Object.keys(settings)))].sort() : differing
   const sort = params.get('sort') ?? 'barrier'
-  const least = Math.min(...compared.map(({ row }) => Number(row.barrier ?? Number.POSITIVE_INFINITY)))
+  const least = Math.min(
+    ...compared.map(({ row: { barrier } }) => (typeof barrier === 'number' ? barrier : Number.POSITIVE_INFINITY)),
+  )
   return (
     <section>
       <h2>Numbers and settings</h2>

@@ -197,14 +197,25 @@ function SaveQuery({ sql }: { sql: string }) {
 function SavedQueries() {
   const session = useSession()
   const saved = useWritten<SavedQuery>('queries')
+  const [error, setError] = useState<string | null>(null)
   const remove = async (name: string) => {
-    await ask(`queries/${encodeURIComponent(name)}`, { method: 'DELETE' })
-    session.refresh()
+    try {
+      await ask(`queries/${encodeURIComponent(name)}`, { method: 'DELETE' })
+      setError(null)
+      session.refresh()
+    } catch (failure) {
+      setError((failure as Error).message)
+    }
   }
   return (
     <section>
       <h2>Saved queries</h2>
       <Status of={saved} empty="None yet." />
+      {error !== null && (
+        <p class="error" role="alert">
+          {error}
+        </p>
+      )}
       <ul>
         {(saved.rows ?? []).map(({ name, sql, by }) => (
           <li key={name}>
@@ -245,7 +256,7 @@ function Tables() {
     <section>
       <h2>Tables and views</h2>
       <Status of={tables} empty="None." />
-      <dl class="tables">
+      <div>
         {(tables.rows ?? []).map(({ name, comment, columns }) => (
           <details key={name}>
             <summary title={comment ?? undefined}>{name}</summary>
@@ -253,7 +264,7 @@ function Tables() {
             <p class="quiet">{columns}</p>
           </details>
         ))}
-      </dl>
+      </div>
     </section>
   )
 }

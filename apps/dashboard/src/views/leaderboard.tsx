@@ -1,7 +1,8 @@
+import { quoteLiteral } from '@isthmus/results/leaderboard-query'
 import { changeAddress, hrefOf } from '../address.ts'
 import { formatSettings, formatValue } from '../format.ts'
 import { Interval, type IntervalScale, intervalScale } from '../interval.tsx'
-import { leaderboardLimit, leaderboardSql } from '../leaderboard-request.ts'
+import { firstStudiesQuery, leaderboardLimit, leaderboardSql } from '../leaderboard-request.ts'
 import { Choice, SortHeading, Status, TableFrame } from '../parts.tsx'
 import type { Row } from '../server.ts'
 import { useQuery } from '../use-query.ts'
@@ -19,6 +20,17 @@ interface LeaderboardRow extends Row {
   readonly difference_high: number | null
 }
 
+/** A barrier that a paper reports. */
+interface PublishedRow extends Row {
+  readonly method: string
+  readonly barrier: number
+  /** Over the paper’s pairs. */
+  readonly stderr: number
+}
+
+/** What our curves measure too: losses of masked language modelling, as `isthmus leaderboard` has them. */
+const publishedDataset = 'WikiText-103'
+
 const sorts = ['barrier', 'difference_to_vanilla', 'midpoint', 'seconds', 'tokens', 'pairs', 'method']
 
 /** Instead of the name of a study. */
@@ -27,38 +39,47 @@ const everyStudy = 'all'
 /** One row a method: means over pairs of models, with their intervals. */
 export function LeaderboardView({ params }: { params: URLSearchParams }) {
   const studies = useStudies()
+  const names = studies.rows ?? []
   const asked = params.get('study')
-  const study = asked === everyStudy ? '' : (asked ?? studies[0] ?? null)
+  const study = asked ?? names[0] ?? null
   const without = params.getAll('pool')
   const order = params.get('sort') ?? ''
   const sort = sorts.includes(order.replace(/^-/, '')) ? order : 'barrier'
-  const sql = study === null ? null : leaderboardSql(study, without, sort)
-  const board = useQuery<LeaderboardRow>(sql)
+  const sql = useLeaderboardSql(study, without, sort)
+  const board = useQuery<LeaderboardRow>(sql.text)
+  const published = useQuery<PublishedRow>(
+    study === null || study === everyStudy
+      ? null
+      : `select method, barrier, stderr from published
+         where study = ${quoteLiteral(study)} and dataset = '${publishedDataset}'`,
+  )
   const pool = (name: string) =>
     changeAddress({ pool: without.includes(name) ? without.filter((one) => one !== name) : [...without, name] })
   return (
     <>
       <div class="filters">
-        <Choice
-          label="Study"
-          name="study"
-          params={params}
-          options={[...studies, everyStudy]}
-          value={study === '' ? everyStudy : (study ?? '')}
-        />
+        <Choice label="Study" name="study" params={params} options={[...names, everyStudy]} value={study ?? ''} />
         <fieldset class="inline">
           <legend>Keep apart</legend>
-          {['study', 'variant'].map((name) => (
+          {(study === everyStudy ? ['study', 'variant'] : ['variant']).map((name) => (
             <label key={name}>
               <input type="checkbox" checked={!without.includes(name)} onChange={() => pool(name)} />
               {name}
             </label>
           ))}
         </fieldset>
-        {sql !== null && <a href={hrefOf('sql', { q: sql })}>as SQL</a>}
+        {sql.text !== null && <a href={hrefOf('sql', { q: sql.text })}>as SQL</a>}
       </div>
+      {study === null && <Status of={studies} empty="No study has been recorded yet." />}
+      {sql.error !== null && (
+        <p class="error" role="alert">
+          {sql.error}
+        </p>
+      )}
       <Status of={board} empty="No curve has both of its ends yet." />
-      {board.rows !== null && board.rows.length > 0 && <Board rows={board.rows} sort={sort} />}
+      {board.rows !== null && board.rows.length > 0 && (
+        <Board key={study} rows={board.rows} published={published.rows ?? []} study={study} sort={sort} />
+      )}
       <p class="quiet note">
         Barrier: max over λ of the loss, less the mean of the two models’ losses, in nats, averaged over pairs.
         Intervals are 95 %, by jackknife over models, since pairs share models; there is none under three models.
@@ -69,7 +90,26 @@ export function LeaderboardView({ params }: { params: URLSearchParams }) {
   )
 }
 
-function Board({ rows, sort }: { rows: readonly LeaderboardRow[]; sort: string }) {
+/** The query of a leaderboard, once it is known which studies it has to rank. */
+function useLeaderboardSql(study: string | null, without: readonly string[], sort: string) {
+  const isFirst = study === everyStudy && !without.includes('study')
+  const first = useQuery<Row & { readonly study: string }>(isFirst ? firstStudiesQuery(without) : null)
+  if (study === null) return { text: null, error: null }
+  if (study !== everyStudy) return { text: leaderboardSql([study], without, sort), error: null }
+  if (!isFirst) return { text: leaderboardSql(null, without, sort), error: null }
+  const studies = first.rows?.map((row) => row.study) ?? null
+  return { text: studies === null ? null : leaderboardSql(studies, without, sort), error: first.error }
+}
+
+function Board(props: {
+  rows: readonly LeaderboardRow[]
+  published: readonly PublishedRow[]
+  study: string | null
+  sort: string
+}) {
+  const { rows, published, study, sort } = props
+  const ofPaper = new Map(published.map((one) => [one.method, one]))
+  const hasPaper = rows.some(({ method }) => ofPaper.has(method))
   const places = ['study', 'variant'].filter((name) => new Set(rows.map((row) => row[name])).size > 1)
   const barriers = intervalScale(
     rows.flatMap(({ barrier, barrier_low, barrier_high }) => [barrier, barrier_low, barrier_high]),
@@ -93,6 +133,15 @@ function Board({ rows, sort }: { rows: readonly LeaderboardRow[]; sort: string }
             <th scope="col">95 % interval</th>
             <SortHeading name="difference_to_vanilla" label="Δ vanilla" sort={sort} isNumber />
             <th scope="col">95 % interval</th>
+            {hasPaper && (
+              <th
+                scope="col"
+                class="number"
+                title="What the paper reports on WikiText-103 with its own models, ± standard error"
+              >
+                Paper
+              </th>
+            )}
             <SortHeading name="midpoint" label="Midpoint" sort={sort} isNumber />
             <th scope="col">Symmetry</th>
             <SortHeading name="tokens" label="Tokens" sort={sort} isNumber title="That aligning a pair takes" />
@@ -109,7 +158,13 @@ function Board({ rows, sort }: { rows: readonly LeaderboardRow[]; sort: string }
                 </td>
               ))}
               <th scope="row">
-                <a href={hrefOf('results', { study: text(row.study), variant: text(row.variant), method: row.method })}>
+                <a
+                  href={hrefOf('results', {
+                    study: text(row.study) ?? (study === everyStudy ? null : study),
+                    variant: text(row.variant),
+                    method: row.method,
+                  })}
+                >
                   {row.method}
                 </a>
               </th>
@@ -123,6 +178,7 @@ function Board({ rows, sort }: { rows: readonly LeaderboardRow[]; sort: string }
                 scale={differences}
                 origin={0}
               />
+              {hasPaper && <td class="number">{publishedText(ofPaper.get(row.method))}</td>}
               <td class="number">{formatValue(row.midpoint, 'nats')}</td>
               <td>{formatValue(row.symmetry, 'text')}</td>
               <td class="number">{formatValue(row.tokens, 'count')}</td>
@@ -138,6 +194,13 @@ function Board({ rows, sort }: { rows: readonly LeaderboardRow[]; sort: string }
   )
 }
 
+/** As papers write it: to two decimals. */
+function publishedText(published: PublishedRow | undefined): string {
+  if (published === undefined) return ''
+  const { barrier, stderr } = published
+  return `${barrier.toFixed(2)} ± ${stderr.toFixed(2)}`
+}
+
 function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
@@ -150,10 +213,11 @@ function IntervalCell(props: {
   origin?: number
 }) {
   const { low, high } = props
+  const ends = [low, high].map((end) => formatValue(end, 'nats'))
   return (
     <td class="interval">
       <Interval {...props} />
-      <span>{low === null || high === null ? '' : `[${low.toFixed(2)}, ${high.toFixed(2)}]`.replaceAll('-', '−')}</span>
+      <span>{low === null || high === null ? '' : `[${ends.join(', ')}]`}</span>
     </td>
   )
 }

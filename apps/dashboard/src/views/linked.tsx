@@ -1,11 +1,11 @@
 import { quoteLiteral } from '@isthmus/results/leaderboard-query'
-import { useEffect, useMemo, useRef } from 'preact/hooks'
-import { changeAddress, hrefWith } from '../address.ts'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { changeAddress, hrefWith, numberOf } from '../address.ts'
 import { Chart } from '../chart.tsx'
 import { Legend } from '../legend.tsx'
 import { type LinkedCharts, type LinkedChoice, linkedCharts } from '../linked-charts.ts'
-import { forgetAnswers } from '../mosaic.ts'
-import { Choice, Status } from '../parts.tsx'
+import { forgetAnswers, onChartError } from '../mosaic.ts'
+import { Bound, Choice, Status } from '../parts.tsx'
 import type { Row } from '../server.ts'
 import { useSession } from '../session.ts'
 import { useQuery } from '../use-query.ts'
@@ -20,12 +20,17 @@ interface NamesRow extends Row {
 /** A study in four charts: what is chosen in one is what the others show. */
 export function LinkedView({ params }: { params: URLSearchParams }) {
   const studies = useStudies()
-  const study = params.get('study') ?? studies[0] ?? ''
+  const names = studies.rows ?? []
+  const study = params.get('study') ?? names[0] ?? ''
+  if (study === '') return <Status of={studies} empty="No study has been recorded yet." />
+  return <Study key={study} study={study} studies={names} params={params} />
+}
+
+function Study(props: { study: string; studies: readonly string[]; params: URLSearchParams }) {
+  const { study, studies, params } = props
   const names = useQuery<NamesRow>(
-    study === ''
-      ? null
-      : `select variant, list(distinct method order by method) as methods, list(distinct pair order by pair) as pairs
-         from barrier where study = ${quoteLiteral(study)} group by variant order by variant`,
+    `select variant, list(distinct method order by method) as methods, list(distinct pair order by pair) as pairs
+     from barrier where study = ${quoteLiteral(study)} and isfinite(barrier) group by variant order by variant`,
   )
   const rows = names.rows ?? []
   const row = rows.find(({ variant }) => variant === params.get('variant')) ?? rows[0]
@@ -49,13 +54,19 @@ export function LinkedView({ params }: { params: URLSearchParams }) {
   )
 }
 
+/** Pairs of ten models. */
+const mostButtons = 45
+
 function Charts({ study, names, params }: { study: string; names: NamesRow; params: URLSearchParams }) {
   const { revision } = useSession()
   const { variant, methods, pairs } = names
+  const [error, setError] = useState<string | null>(null)
+  useEffect(() => onChartError(setError), [])
   const charts = useMemo(() => {
     forgetAnswers()
     return linkedCharts(study, variant, methods)
   }, [study, variant, methods.join(), revision])
+  useEffect(() => setError(null), [charts])
   const choice = choiceOf(params, names)
   useChoice(charts, choice)
   const version = JSON.stringify([study, variant, methods, revision])
@@ -67,9 +78,9 @@ function Charts({ study, names, params }: { study: string; names: NamesRow; para
   return (
     <>
       <Legend label="Methods" names={methods} chosen={choice.methods} onToggle={(name) => toggle('method', name)} />
-      <ul class="legend" aria-label="Pairs">
-        {pairs.length <= 45 &&
-          pairs.map((pair) => (
+      {pairs.length <= mostButtons && (
+        <ul class="legend" aria-label="Pairs">
+          {pairs.map((pair) => (
             <li key={pair}>
               <button
                 type="button"
@@ -82,11 +93,21 @@ function Charts({ study, names, params }: { study: string; names: NamesRow; para
               </button>
             </li>
           ))}
-      </ul>
-      <p class="bar" role="status">
-        <span class="quiet">{describe(choice)}</span>
+        </ul>
+      )}
+      <div class="filters">
+        <Bound label="Barrier from" name="low" value={numberOf(params, 'low')} />
+        <Bound label="to" name="high" value={numberOf(params, 'high')} />
+        <span class="quiet" role="status">
+          {describe(choice)}
+        </span>
         {!isAll && <a href={hrefWith({ method: null, pair: null, low: null, high: null })}>Show everything</a>}
-      </p>
+      </div>
+      {error !== null && (
+        <p class="error" role="alert">
+          {error}
+        </p>
+      )}
       <div class="grid">
         <section>
           <h2>Barrier by method</h2>
@@ -100,11 +121,14 @@ function Charts({ study, names, params }: { study: string; names: NamesRow; para
         </section>
         <section>
           <h2>Loss curves</h2>
+          <p class="quiet">One line a pair, of what is chosen.</p>
           <Chart label="Loss against λ of what is chosen" version={version} build={charts.curves} />
         </section>
         <section>
           <h2>Correlation by layer</h2>
-          <p class="quiet">Mean over pairs of the diagonal of the feature correlation, after alignment.</p>
+          <p class="quiet">
+            Of what is chosen: mean over pairs of the diagonal of the feature correlation, after alignment.
+          </p>
           <Chart label="Mean feature correlation by layer and site" version={version} build={charts.correlations} />
         </section>
       </div>
@@ -112,12 +136,15 @@ function Charts({ study, names, params }: { study: string; names: NamesRow; para
   )
 }
 
+/** In nats; more than any barrier. Mosaic takes no infinite one. */
+const unbounded = 1e9
+
 function choiceOf(params: URLSearchParams, { methods, pairs }: NamesRow): LinkedChoice {
-  const [low, high] = [params.get('low'), params.get('high')]
+  const [low, high] = [numberOf(params, 'low'), numberOf(params, 'high')]
   return {
     methods: params.getAll('method').filter((name) => methods.includes(name)),
     pairs: params.getAll('pair').filter((name) => pairs.includes(name)),
-    range: low === null || high === null ? null : [Number(low), Number(high)],
+    range: low === null && high === null ? null : [low ?? -unbounded, high ?? unbounded],
   }
 }
 
@@ -125,9 +152,15 @@ function describe({ methods, pairs, range }: LinkedChoice): string {
   const parts = [
     methods.length === 0 ? 'all methods' : methods.join(', '),
     pairs.length === 0 ? 'all pairs' : pairs.join(', '),
-    ...(range === null ? [] : [`barriers from ${range[0].toFixed(3)} to ${range[1].toFixed(3)}`]),
+    ...(range === null ? [] : [describeRange(range)]),
   ]
   return `Shown: ${parts.join('; ')}`
+}
+
+function describeRange([low, high]: readonly [number, number]): string {
+  const from = low === -unbounded ? '' : ` from ${low.toFixed(3)}`
+  const to = high === unbounded ? '' : ` to ${high.toFixed(3)}`
+  return `barriers${from}${to} nats`
 }
 
 const brushPause = 150

@@ -1,14 +1,15 @@
+import { quoteLiteral } from '@isthmus/results/leaderboard-query'
 import { hrefOf } from '../address.ts'
 import { formatTime } from '../format.ts'
 import { Status, TableFrame } from '../parts.tsx'
 import { ProgressBar } from '../progress-bar.tsx'
+import { type ResultName, resultHref, resultLabel } from '../result-name.ts'
 import type { Row } from '../server.ts'
 import { useSession } from '../session.ts'
 import { useQuery } from '../use-query.ts'
 
 interface DisagreementRow extends Row {
   readonly key: string
-  readonly operation: string | null
   readonly kept: string
   readonly keeper: string | null
   readonly refused: string
@@ -18,19 +19,47 @@ interface DisagreementRow extends Row {
 }
 
 const disagreementsQuery = `
-select d.key, operation, d.kept, o.author as keeper, d.refused, d.author, d.isthmus,
-       cast(d.made_at as varchar) as made
-from lab.disagreement d left join lab.action_origin o using (key) left join artifact using (key)
+select d.key, d.kept, o.author as keeper, d.refused, d.author, d.isthmus, cast(d.made_at as varchar) as made
+from lab.disagreement d left join lab.action_origin o using (key)
 order by d.made_at desc limit 100`
+
+interface StepRow extends Row {
+  readonly key: string
+  readonly operation: string | null
+  /** How many results the step itself is a part of, and the first of them. */
+  readonly results: number | null
+  readonly one: (ResultName & Row) | null
+}
+
+/** What steps are. The keys are told to the database: a join would have it read all points to find that there are none. */
+function stepsQuery(keys: readonly string[]): string {
+  const isOneOf = `key in (${keys.map(quoteLiteral).join(', ')})`
+  return `
+with step as (
+  select key, operation, digest from artifact where ${isOneOf}
+), affected as (
+  select key, study, run, variant, pair, method from alignment where ${isOneOf}
+  union
+  select key, study, run, variant, pair, method from curve_point join step using (digest)
+), named as (
+  select key, cast(count(*) as integer) as results,
+         min({'study': study, 'variant': variant, 'pair': pair, 'method': method}) as one
+  from affected semi join current_run using (study, run) group by key
+)
+select key, operation, results, one from step full join named using (key)`
+}
 
 /** What runs now, and values that contradict what is there. */
 export function LiveView() {
   const { runs } = useSession()
   const disagreements = useQuery<DisagreementRow>(disagreementsQuery)
+  const keys = [...new Set(disagreements.rows?.map(({ key }) => key))]
+  const steps = useQuery<StepRow>(keys.length === 0 ? null : stepsQuery(keys))
+  const stepOf = new Map(steps.rows?.map((step) => [step.key, step]))
   return (
     <>
       {runs.length === 0 && <p class="quiet">Nothing runs, and nothing has ended within the hour.</p>}
-      <div class="runs" aria-live="polite">
+      <div class="runs">
         {runs.map((run) => (
           <article key={run.id} class="run">
             <h2>
@@ -43,8 +72,8 @@ export function LiveView() {
             </p>
             {run.running.length > 0 && (
               <ul class="steps" aria-label="Steps that are being computed">
-                {run.running.map((label) => (
-                  <li key={label}>{label}</li>
+                {run.running.map((label, index) => (
+                  <li key={index}>{label}</li>
                 ))}
               </ul>
             )}
@@ -65,6 +94,7 @@ export function LiveView() {
                 <tr>
                   <th scope="col">When</th>
                   <th scope="col">Step</th>
+                  <th scope="col">Result</th>
                   <th scope="col">Key</th>
                   <th scope="col">Kept</th>
                   <th scope="col">Refused</th>
@@ -74,7 +104,10 @@ export function LiveView() {
                 {disagreements.rows.map((row) => (
                   <tr key={row.key + row.refused + row.author}>
                     <td>{formatTime(row.made)}</td>
-                    <td>{row.operation}</td>
+                    <td>{stepOf.get(row.key)?.operation ?? <span class="quiet">not recorded</span>}</td>
+                    <td>
+                      <Affected step={stepOf.get(row.key)} />
+                    </td>
                     <td>
                       <code title={row.key}>{row.key.slice(0, 12)}</code>
                     </td>
@@ -91,6 +124,18 @@ export function LiveView() {
           </TableFrame>
         )}
       </section>
+    </>
+  )
+}
+
+/** The result that a step is a part of, or the first of several. */
+function Affected({ step }: { step: StepRow | undefined }) {
+  const { one = null, results = null } = step ?? {}
+  if (one === null || results === null) return null
+  return (
+    <>
+      <a href={resultHref(one)}>{resultLabel(one)}</a>
+      {results > 1 && <span class="quiet"> and {results - 1} more</span>}
     </>
   )
 }

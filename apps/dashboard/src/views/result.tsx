@@ -1,4 +1,5 @@
-import { useEffect, useMemo, useState } from 'preact/hooks'
+import { quoteLiteral } from '@isthmus/results/leaderboard-query'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { changeAddress, hrefOf } from '../address.ts'
 import { Annotations } from '../annotations.tsx'
 import { Chart } from '../chart.tsx'
@@ -38,17 +39,25 @@ export function ResultView({ params }: { params: URLSearchParams }) {
     pair: part('pair'),
     method: part('method'),
   }
+  return (
+    <>
+      <p class="name">{resultLabel(name)}</p>
+      <OneResult key={resultSubject(name)} name={name} chosen={params.get('box')} />
+    </>
+  )
+}
+
+function OneResult({ name, chosen }: { name: ResultName; chosen: string | null }) {
   const asked = useQuery<Detail>(detailQuery(name))
   const detail = asked.rows?.[0]
   return (
     <>
-      <p class="name">{resultLabel(name)}</p>
       <Status of={asked} empty="There is no such result in the study’s current run." />
       {detail !== undefined && (
         <div class="result">
           <Numbers detail={detail} />
           <Curve name={name} />
-          <LineagePart name={name} chosen={params.get('box')} />
+          <LineagePart name={name} chosen={chosen} />
           <Again detail={detail} />
           <Correlations detail={detail} />
           <Settings detail={detail} />
@@ -119,7 +128,7 @@ function Curve({ name }: { name: ResultName }) {
           <Legend label="Methods" names={methods} />
           <Chart
             label={`Loss against λ of ${methods.join(' and ')}`}
-            version={JSON.stringify(rows)}
+            version={rows}
             build={(width) => curvesChart(rows, methods, width)}
           />
         </>
@@ -133,7 +142,7 @@ function Correlations({ detail }: { detail: Detail }) {
     detail.key === null
       ? null
       : `select site, cast(layer as integer) as layer, mean_diagonal_before, mean_diagonal_after from correlation
-         where alignment = '${detail.key}' order by site, correlation.layer`,
+         where alignment = ${quoteLiteral(detail.key)} order by site, correlation.layer`,
   )
   if (asked.rows === null || asked.rows.length === 0) return null
   return (
@@ -190,7 +199,7 @@ function LineagePart({ name, chosen }: { name: ResultName; chosen: string | null
   const steps = useQuery<StepRow>(stepsQuery(roots))
   const models = useQuery<ModelRow>('select digest, name, source from model')
   const rootRows = useQuery<Row & { readonly digest: string }>(roots)
-  const keys = steps.rows?.map(({ key }) => `'${key}'`).join(', ') ?? ''
+  const keys = steps.rows?.map(({ key }) => quoteLiteral(key)).join(', ') ?? ''
   const origins = useQuery<OriginRow>(
     keys === ''
       ? null
@@ -265,7 +274,7 @@ function BoxDetail(props: { title: string; digests: readonly string[]; keyOfStep
     setAction(null)
     if (keyOfStep === null) return
     const abort = new AbortController()
-    ask(`actions/${keyOfStep}`, { signal: abort.signal })
+    ask(`actions/${encodeURIComponent(keyOfStep)}`, { signal: abort.signal })
       .then((response) => response.json())
       .then(setAction, () => undefined)
     return () => abort.abort()
@@ -325,13 +334,22 @@ function Again({ detail }: { detail: Detail }) {
 }
 
 function Command({ text }: { text: string }) {
-  const [isCopied, setCopied] = useState(false)
-  const copy = () => navigator.clipboard.writeText(text).then(() => setCopied(true))
+  const code = useRef<HTMLElement>(null)
+  const [copied, setCopied] = useState<string | null>(null)
+  const copy = async () => {
+    // Pages that come by plain HTTP from another host have no clipboard: there the text is selected.
+    getSelection()?.selectAllChildren(code.current!)
+    await navigator.clipboard?.writeText(text)
+    setCopied(text)
+  }
+  const done = navigator.clipboard === undefined ? 'Selected' : 'Copied'
   return (
     <div class="bar">
-      <code class="command">{text}</code>
+      <code class="command" ref={code}>
+        {text}
+      </code>
       <button type="button" onClick={copy}>
-        {isCopied ? 'Copied' : 'Copy'}
+        {copied === text ? done : 'Copy'}
       </button>
     </div>
   )

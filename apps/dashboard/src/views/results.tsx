@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { changeAddress, hrefOf, hrefWith } from '../address.ts'
 import { formatValue } from '../format.ts'
-import { Choice, SortHeading, Status, TableFrame } from '../parts.tsx'
+import { Bound, Choice, SortHeading, Status, TableFrame, useDraft } from '../parts.tsx'
 import { defaultColumns, isNumber, type ResultColumn, resultColumns } from '../result-columns.ts'
 import { encodeResult, type NamedRow, resultHref, resultLabel } from '../result-name.ts'
 import { countQuery, groupings, pageQuery, pageSize, type ResultsRequest, resultsRequest } from '../results-query.ts'
@@ -64,6 +64,7 @@ function Filters({ request, params }: { request: ResultsRequest; params: URLSear
       {valuesOf('variant').length > 0 && (
         <Choice label="Variant" name="variant" params={params} options={valuesOf('variant')} all="all" />
       )}
+      {request.pair !== '' && <Choice label="Pair" name="pair" params={params} options={[request.pair]} all="all" />}
       <Choice label="Symmetry" name="symmetry" params={params} options={['kept', 'broken']} all="all" />
       {valuesOf('tag').length > 0 && (
         <Choice label="Tag" name="tag" params={params} options={valuesOf('tag')} all="all" />
@@ -83,9 +84,16 @@ const typingPause = 250
 function SearchField({ value }: { value: string }) {
   const field = useRef<HTMLInputElement>(null)
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
+  const [draft, setDraft] = useDraft(value)
   useEffect(() => {
     const focus = (event: KeyboardEvent) => {
-      if (event.key !== '/' || (event.target as Element).closest('input, textarea, select')) return
+      if (
+        event.key !== '/' ||
+        event.ctrlKey ||
+        event.metaKey ||
+        (event.target as Element).closest('input, textarea, select')
+      )
+        return
       event.preventDefault()
       field.current?.focus()
     }
@@ -96,6 +104,7 @@ function SearchField({ value }: { value: string }) {
     }
   }, [])
   const typed = (text: string) => {
+    setDraft(text)
     clearTimeout(timer.current)
     timer.current = setTimeout(() => changeAddress({ search: text, page: null }, 'replace'), typingPause)
   }
@@ -107,23 +116,8 @@ function SearchField({ value }: { value: string }) {
         type="search"
         placeholder="seed-1 head-perm"
         aria-keyshortcuts="/"
-        value={value}
+        value={draft}
         onInput={(event) => typed(event.currentTarget.value)}
-      />
-    </label>
-  )
-}
-
-function Bound({ label, name, value }: { label: string; name: string; value: number | null }) {
-  return (
-    <label>
-      {label}
-      <input
-        type="number"
-        step="any"
-        class="short"
-        value={value ?? ''}
-        onChange={(event) => changeAddress({ [name]: event.currentTarget.value, page: null })}
       />
     </label>
   )
@@ -158,7 +152,7 @@ function Pager({ page, rows, noun }: { page: number; rows: number | null; noun: 
   return (
     <div class="bar">
       <span role="status">{rows === null ? 'Counting …' : describePage(page, rows, noun)}</span>
-      <button type="button" disabled={page === 0} onClick={() => go(page - 1)}>
+      <button type="button" disabled={page === 0} onClick={() => go(Math.min(page - 1, last))}>
         Previous
       </button>
       <button type="button" disabled={page >= last} onClick={() => go(page + 1)}>
@@ -184,6 +178,7 @@ function Pager({ page, rows, noun }: { page: number; rows: number | null; noun: 
 function describePage(page: number, rows: number, noun: string): string {
   if (rows === 0) return `0 ${noun}`
   const first = page * pageSize + 1
+  if (first > rows) return `No page ${page + 1}: ${rows.toLocaleString('en')} ${noun}`
   const last = Math.min(first + pageSize - 1, rows)
   return `${first.toLocaleString('en')}–${last.toLocaleString('en')} of ${rows.toLocaleString('en')} ${noun}`
 }
@@ -279,9 +274,8 @@ function GroupsTable({ rows, request }: { rows: readonly Row[]; request: Results
   )
 }
 
-/** Opens the results of a group; a pair is found by searching for it. */
+/** Opens the results of a group. */
 function GroupLink({ group, value }: { group: string; value: string }) {
   if (value === '') return <>none</>
-  const name = group === 'pair' ? 'search' : group
-  return <a href={hrefWith({ [name]: value, group: null, sort: null, page: null })}>{value}</a>
+  return <a href={hrefWith({ [group]: value, group: null, sort: null, page: null })}>{value}</a>
 }

@@ -1,10 +1,11 @@
+import type { Disagreement } from '@isthmus/results'
 import { hrefOf } from '../address.ts'
 import { formatDuration, formatTime } from '../format.ts'
 import { Status, TableFrame } from '../parts.tsx'
 import { ProgressBar } from '../progress-bar.tsx'
 import type { Row } from '../server.ts'
 import { useSession } from '../session.ts'
-import { useQuery } from '../use-query.ts'
+import { useQuery, useWritten } from '../use-query.ts'
 
 interface StudyRow extends Row {
   readonly study: string
@@ -43,6 +44,7 @@ export function StudiesView() {
   const started = running.filter(({ study }) => !asked.rows?.some((row) => row.study === study))
   return (
     <>
+      <DisagreementNotice />
       <Status
         of={asked}
         empty="Nothing has been recorded yet: isthmus run quickstart --remote with this server’s address."
@@ -115,5 +117,16 @@ export function StudiesView() {
         </TableFrame>
       )}
     </>
+  )
+}
+
+function DisagreementNotice() {
+  const count = useWritten<Disagreement>('disagreements').rows?.length ?? 0
+  if (count === 0) return null
+  return (
+    <p class="error" role="alert">
+      {count === 1 ? 'One step has' : `${count} times a step has`} got a second, different value, which was refused:{' '}
+      <a href={hrefOf('live')}>see disagreements</a>.
+    </p>
   )
 }
