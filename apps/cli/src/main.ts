@@ -208,7 +208,7 @@ token
   .action(async (name, options) => (await import('./commands/token.ts')).createCommand(name, options))
 token
   .command('list')
-  .description('all tokens, by their names')
+  .description('all tokens, by their names, with the day on which each was last used')
   .option('--json', 'print one JSON document')
   .action(async (options) => (await import('./commands/token.ts')).listCommand(options))
 token

@@ -6,6 +6,7 @@ import type { InputArtifact, LocatedArtifact } from './artifact.ts'
 import type { Cache } from './cache.ts'
 import type { Digest } from './digest.ts'
 import { CacheWriteError, CorruptBlobError } from './errors.ts'
+import { Fifo } from './fifo.ts'
 import { actionRecord, cachedBlobs, type Executor, type Job, openArtifact } from './job.ts'
 import { flatInputs, mapInputs, type Node, type NodeInput, nodeKey } from './node.ts'
 import { countRuns, finishedArtifact, type NodeRun, nodeRuns } from './node-run.ts'
@@ -61,7 +62,7 @@ class GraphRun {
   readonly #plan: GraphPlan
   readonly #nodes: ReadonlyMap<PlannedNode, NodeRun>
   #ready: NodeRun[]
-  readonly #queued: Claim[] = []
+  readonly #queued = new Fifo<Claim>()
   /** What the cache's tier is to be asked for. */
   #unasked: Claim[] = []
   #asking = 0

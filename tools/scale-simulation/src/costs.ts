@@ -19,6 +19,10 @@ export const costsSchema = z.object({
     blobGetByte: seconds,
     /** Each row of results. */
     row: seconds,
+    /** Where blobs are in a bucket: a request for how to move them, each blob in it, and looking whether one is there. */
+    transferRequest: seconds,
+    transferBlob: seconds,
+    bucketLook: seconds,
   }),
   /** Of the queue’s process, for a job from its being added to its end. */
   queueJob: seconds,

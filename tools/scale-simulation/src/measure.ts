@@ -6,49 +6,106 @@ import { join } from 'node:path'
 import { type ActionRecord, artifactDigest, type Digest, nodeKey, openCache } from '@isthmus/dataflow'
 import { ServerClient } from '@isthmus/remote'
 import type { ResultRows } from '@isthmus/results'
+import { loopbackCredentials, startLoopbackS3 } from '@isthmus/storage/loopback-s3'
 import type { Costs } from './costs.ts'
-import { startServer } from './server-process.ts'
+import { type Bucket, startServer } from './server-process.ts'
 import { operationNames } from './sweep.ts'
 
-const [records, atOnce, smallBlobs, largeBlobs, largeBytes] = [3000, 64, 500, 6, 32 * 2 ** 20]
+const [records, atOnce, smallBlobs, largeBlobs, largeBytes] = [6000, 64, 600, 6, 32 * 2 ** 20]
 const [rowsAtOnce, bundles] = [5000, 10]
+const transfers = 3000
+const rounds = 3
 const sampledRecords = 500
 
 /** Measure what a server of this version takes for each kind of request, in seconds of its process, on this machine. */
 export async function measureServer(): Promise<Costs['server']> {
-  const folder = mkdtempSync(join(tmpdir(), 'isthmus-scale-'))
-  const server = await startServer(join(folder, 'home'))
+  const own = await withServer(undefined, measureRequests)
+  const s3 = await startLoopbackS3()
+  const environment = {
+    ...{ AWS_ENDPOINT_URL: s3.endpoint, AWS_REGION: 'us-east-1' },
+    ...{ AWS_ACCESS_KEY_ID: loopbackCredentials.accessKeyId },
+    ...{ AWS_SECRET_ACCESS_KEY: loopbackCredentials.secretAccessKey },
+  }
   try {
-    const client = new ServerClient({ url: server.url, isthmus: '0.0.0' })
-    const spend = async (times: number, task: (index: number) => Promise<unknown>, width = atOnce) => {
-      const before = await processorSeconds(server.url)
-      await atOnceDo(times, width, task)
-      return ((await processorSeconds(server.url)) - before) / times
+    return { ...own, ...(await withServer({ address: 's3://lab', environment }, measureTransfers)) }
+  } finally {
+    s3.close()
+  }
+}
+
+/** A server that is measured. */
+interface Measured {
+  readonly client: ServerClient
+  readonly url: string
+  /** Where files may be left. */
+  readonly folder: string
+  /** Seconds of the server’s processor for each of so many tasks: of the third of them that took least, since whatever else goes
+   *  on, and code that is not compiled yet, only adds.
+   */
+  spend(times: number, task: (index: number) => Promise<unknown>, width?: number): Promise<number>
+}
+
+async function withServer<Result>(bucket: Bucket | undefined, measure: (measured: Measured) => Promise<Result>) {
+  const folder = mkdtempSync(join(tmpdir(), 'isthmus-scale-'))
+  const server = await startServer(join(folder, 'home'), bucket)
+  try {
+    const { url } = server
+    const client = new ServerClient({ url, isthmus: '0.0.0' })
+    const spend: Measured['spend'] = async (times, task, width = atOnce) => {
+      const share = Math.ceil(times / rounds)
+      const taken: number[] = []
+      for (let start = 0; start < times; start += share) {
+        const tasks = Math.min(share, times - start)
+        const before = await processorSeconds(url)
+        await atOnceDo(tasks, width, (index) => task(start + index))
+        taken.push(((await processorSeconds(url)) - before) / tasks)
+      }
+      return Math.min(...taken)
     }
-    const given = Array.from({ length: records }, (_, index) => recordOf(index))
     // The first requests compile.
     await atOnceDo(500, atOnce, (index) => client.publish(recordOf(-1 - index)))
-    const publish = await spend(records, (index) => client.publish(given[index]!))
-    const lookupOne = await spend(records, (index) => client.lookup([given[index]!.key]))
-    const many = await spend(20, () => client.lookup(given.slice(0, 1000).map(({ key }) => key)), 1)
-    const lookupKey = (many - lookupOne) / 999
-    const small = blobFiles(folder, smallBlobs, 1000)
-    const large = blobFiles(folder, largeBlobs, largeBytes)
-    const blobPut = await spend(smallBlobs, (index) => client.upload(small[index]!.blob, small[index]!.path))
-    const putLarge = await spend(largeBlobs, (index) => client.upload(large[index]!.blob, large[index]!.path), 1)
-    const get = (blob: Digest) => client.fetch(blob, join(folder, `got-${blob}`))
-    const blobGet = await spend(smallBlobs, (index) => get(small[index]!.blob))
-    const getLarge = await spend(largeBlobs, (index) => get(large[index]!.blob), 1)
-    const row = (await spend(bundles, (index) => client.sendRows(rowsOf(index)), 1)) / rowsAtOnce
-    return {
-      ...{ publish, lookupRequest: lookupOne - lookupKey, lookupKey, row },
-      ...{ blobPut, blobPutByte: (putLarge - blobPut) / largeBytes },
-      ...{ blobGet, blobGetByte: (getLarge - blobGet) / largeBytes },
-    }
+    return await measure({ client, url, folder, spend })
   } finally {
     await server.stop()
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+async function measureRequests({ client, folder, spend }: Measured) {
+  const given = Array.from({ length: records }, (_, index) => recordOf(index))
+  const publish = await spend(records, (index) => client.publish(given[index]!))
+  const lookupOne = await spend(records, (index) => client.lookup([given[index]!.key]))
+  const many = await spend(20, () => client.lookup(given.slice(0, 1000).map(({ key }) => key)), 1)
+  const lookupKey = (many - lookupOne) / 999
+  const small = blobFiles(folder, smallBlobs, 1000)
+  const large = blobFiles(folder, largeBlobs, largeBytes)
+  const blobPut = await spend(smallBlobs, (index) => client.upload(small[index]!.blob, small[index]!.path))
+  const putLarge = await spend(largeBlobs, (index) => client.upload(large[index]!.blob, large[index]!.path), 1)
+  const get = (blob: Digest) => client.fetch(blob, join(folder, `got-${blob}`))
+  const blobGet = await spend(smallBlobs, (index) => get(small[index]!.blob))
+  const getLarge = await spend(largeBlobs, (index) => get(large[index]!.blob), 1)
+  const row = (await spend(bundles, (index) => client.sendRows(rowsOf(index)), 1)) / rowsAtOnce
+  return {
+    ...{ publish, lookupRequest: lookupOne - lookupKey, lookupKey, row },
+    ...{ blobPut, blobPutByte: (putLarge - blobPut) / largeBytes },
+    ...{ blobGet, blobGetByte: (getLarge - blobGet) / largeBytes },
+  }
+}
+
+async function measureTransfers({ client, url, spend }: Measured) {
+  const blobs = Array.from({ length: transfers }, (_, index) => digestOf(`blob ${index}`))
+  const ask = async (digests: readonly Digest[]) => {
+    const body = JSON.stringify({ blobs: digests })
+    const headers = { 'content-type': 'application/json' }
+    const response = await fetch(`${url}/v1/blobs/downloads`, { method: 'POST', headers, body })
+    const answer = (await response.json()) as { transfers: unknown[] }
+    if (answer.transfers.length !== digests.length) throw new Error('The server gives no addresses of its bucket.')
+  }
+  const one = await spend(transfers, (index) => ask([blobs[index]!]))
+  const many = await spend(20, () => ask(blobs.slice(0, 1000)), 1)
+  const transferBlob = (many - one) / 999
+  const looked = await spend(20, () => client.missing(blobs.slice(0, 1000)), 1)
+  return { transferRequest: one - transferBlob, transferBlob, bucketLook: looked / 1000 }
 }
 
 /** What nodes took and wrote, of the operations of a sweep, by the records of a cache.

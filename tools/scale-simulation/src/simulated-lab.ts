@@ -11,8 +11,16 @@ import {
 import { uniformInt } from 'pure-rand/distribution/uniformInt'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 import type { Costs } from './costs.ts'
-import { Station, type StationUse } from './station.ts'
+import { Depot, Station, type StationUse } from './station.ts'
 import { VirtualTime } from './virtual-time.ts'
+
+/** A bucket to which machines go by themselves. As many as there are do so at once, and none slows another. */
+export interface BucketShape {
+  /** Of one connection, in bytes a second. */
+  readonly bandwidth: number
+  /** Seconds until it begins to give or take. */
+  readonly delay: number
+}
 
 /** The lab that is simulated. */
 export interface LabShape {
@@ -27,6 +35,8 @@ export interface LabShape {
   readonly latency: number
   /** Bytes of blobs that a machine keeps beside those of the job that it runs. */
   readonly machineCacheBytes: number
+  /** Where blobs are, if not on the server’s disk. */
+  readonly bucket?: BucketShape
   readonly seed: number
 }
 
@@ -39,6 +49,8 @@ export interface LabReport {
   readonly stations: readonly StationUse[]
   readonly bytesTaken: number
   readonly bytesGiven: number
+  /** Connections to the bucket at once, on average. */
+  readonly bucketConnections: number
 }
 
 interface Machine {
@@ -62,6 +74,7 @@ export class SimulatedLab implements Executor {
   readonly #line: Station
   readonly #queue: Station
   readonly #run: Station
+  readonly #bucket: Depot
   readonly #free: Machine[]
   readonly #waiting: ((machine: Machine) => void)[] = []
   readonly #sizes = new Map<Digest, number>()
@@ -80,6 +93,7 @@ export class SimulatedLab implements Executor {
     this.#line = station('server, line')
     this.#queue = station('queue')
     this.#run = station('run')
+    this.#bucket = new Depot(this.time)
     const machines = Array.from({ length: shape.machines }, (): Machine => ({ blobs: new Map(), bytes: 0 }))
     this.#free = Array.from({ length: shape.slots }, () => machines).flat()
     this.tier = {
@@ -98,18 +112,19 @@ export class SimulatedLab implements Executor {
     await this.#queue.use(queueJob / 2)
     const machine = this.#free.pop() ?? (await new Promise<Machine>((resolve) => this.#waiting.push(resolve)))
     await this.#request(server.lookupRequest + server.lookupKey)
-    for (const blob of cachedBlobs(job)) await this.#take(machine, blob)
+    await this.#take(machine, cachedBlobs(job))
     const cost = this.#costs.operations[job.operation]
     if (cost === undefined) throw new Error(`There is no measured cost of ${job.operation}.`)
     const seconds = this.#draw(cost.seconds)
     await this.time.sleep(seconds)
     this.#computed += seconds
     const blobs = await this.#give(machine, job.key, cost.blobBytes)
-    await this.#request(server.publish)
+    const look = cost.blobBytes.length * this.#look
+    await this.#request(server.publish + look)
     this.#release(machine)
     await this.#queue.use(queueJob / 2)
     // The run reads the record, of many jobs at once.
-    await this.#server.use(server.lookupKey)
+    await this.#server.use(server.lookupKey + look)
     this.#jobs += 1
     return { value: Number.parseInt(job.key.slice(0, 12), 16), blobs, seconds }
   }
@@ -125,7 +140,13 @@ export class SimulatedLab implements Executor {
       stations: [this.#server, this.#line, this.#queue, this.#run].map((station) => station.summary()),
       bytesTaken: this.#taken,
       bytesGiven: this.#given,
+      bucketConnections: this.#bucket.meanVisitors,
     }
+  }
+
+  /** What the server takes to see whether a blob is there. */
+  get #look(): number {
+    return this.#shape.bucket === undefined ? 0 : this.#costs.server.bucketLook
   }
 
   /** One small request and its answer. */
@@ -134,33 +155,54 @@ export class SimulatedLab implements Executor {
     await this.#server.use(seconds)
   }
 
-  async #take(machine: Machine, blob: Digest): Promise<void> {
-    const bytes = this.#sizes.get(blob) ?? 0
-    if (machine.blobs.delete(blob)) {
-      machine.blobs.set(blob, bytes)
-      return
+  /** Bring the blobs of a job to a machine, those that it lacks, at once. */
+  async #take(machine: Machine, blobs: Iterable<Digest>): Promise<void> {
+    const lacking: number[] = []
+    for (const blob of blobs) {
+      const bytes = this.#sizes.get(blob) ?? 0
+      if (machine.blobs.delete(blob)) {
+        machine.blobs.set(blob, bytes)
+        continue
+      }
+      this.#keep(machine, blob, bytes)
+      this.#taken += bytes
+      lacking.push(bytes)
     }
-    this.#keep(machine, blob, bytes)
-    this.#taken += bytes
+    if (lacking.length === 0) return
     const { blobGet, blobGetByte } = this.#costs.server
-    await this.#request(blobGet + bytes * blobGetByte)
-    await this.#line.use(bytes / this.#shape.bandwidth)
+    await this.#askForTransfers(lacking.length)
+    await Promise.all(lacking.map((bytes) => this.#move(bytes, () => this.#request(blobGet + bytes * blobGetByte))))
   }
 
   async #give(machine: Machine, key: Digest, sizes: readonly number[]): Promise<Record<string, Digest>> {
     const blobs: Record<string, Digest> = {}
+    if (sizes.length === 0) return blobs
     const { blobPut, blobPutByte, lookupRequest } = this.#costs.server
-    if (sizes.length > 0) await this.#request(lookupRequest)
+    await this.#request(lookupRequest + sizes.length * this.#look)
     for (const [index, bytes] of sizes.entries()) {
       const blob = createHash('sha256').update(`${key} ${index}`).digest('hex') as Digest
       blobs[String(index)] = blob
       this.#sizes.set(blob, bytes)
       this.#keep(machine, blob, bytes)
       this.#given += bytes
-      await this.#line.use(bytes / this.#shape.bandwidth)
-      await this.#request(blobPut + bytes * blobPutByte)
+      await this.#askForTransfers(1)
+      await this.#move(bytes, () => this.#request(blobPut + bytes * blobPutByte))
     }
     return blobs
+  }
+
+  async #askForTransfers(blobs: number): Promise<void> {
+    if (this.#shape.bucket === undefined) return
+    const { transferRequest, transferBlob } = this.#costs.server
+    await this.#request(transferRequest + blobs * transferBlob)
+  }
+
+  /** Move a blob between a machine and where blobs are. */
+  async #move(bytes: number, throughServer: () => Promise<void>): Promise<void> {
+    const { bucket, bandwidth } = this.#shape
+    if (bucket !== undefined) return this.#bucket.use(bucket.delay + bytes / bucket.bandwidth)
+    await this.#line.use(bytes / bandwidth)
+    await throughServer()
   }
 
   #keep(machine: Machine, blob: Digest, bytes: number): void {

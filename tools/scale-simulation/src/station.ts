@@ -51,3 +51,24 @@ export class Station {
     }
   }
 }
+
+/** Something that serves all visitors at once, each as fast as any: a bucket of a large store. */
+export class Depot {
+  readonly #time: VirtualTime
+  #busy = 0
+
+  constructor(time: VirtualTime) {
+    this.#time = time
+  }
+
+  /** Be served, for some seconds. */
+  use(seconds: number): Promise<void> {
+    this.#busy += seconds
+    return this.#time.sleep(seconds)
+  }
+
+  /** Visitors that it had at once, on average. */
+  get meanVisitors(): number {
+    return this.#busy / this.#time.now
+  }
+}

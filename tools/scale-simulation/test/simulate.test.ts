@@ -24,6 +24,9 @@ function free(): Costs {
     blobGet: 0,
     blobGetByte: 0,
     row: 0,
+    transferRequest: 0,
+    transferBlob: 0,
+    bucketLook: 0,
   }
   const operations = Object.fromEntries(operationNames.map((name) => [name, { seconds: [1], blobBytes: [] }]))
   return { machine: 'none', server, queueJob: 0, runNode: 0, runJob: 0, operations }
@@ -97,6 +100,24 @@ describe('a simulated lab', () => {
     const many = await simulate({ ...costs, operations }, { ...lab, machines: 50, slots: 1 }, sweep, 1)
     expect(many.bytesTaken).toBeGreaterThan(0)
     expect(many.bytesTaken).toBeLessThanOrEqual(6000)
+  })
+
+  it('moves blobs past its server where they are in a bucket', async () => {
+    const costs = free()
+    const operations = { ...costs.operations, 'activations.capture': { seconds: [1], blobBytes: [1e9] } }
+    const server = { ...costs.server, blobPutByte: 1e-7, blobGetByte: 1e-7, transferRequest: 0.01 }
+    const slow = { ...costs, operations, server }
+    const shape = { ...lab, machines: 50, slots: 1 }
+    const through = await simulate(slow, shape, sweep, 1)
+    const past = await simulate(slow, { ...shape, bucket: { bandwidth: 1e8, delay: 0 } }, sweep, 1)
+    const use = (report: typeof past, name: string) => report.stations.find((station) => station.name === name)!
+    expect(use(through, 'server, line').busy).toBeGreaterThan(3)
+    expect(use(past, 'server, line').busy).toBe(0)
+    expect(use(past, 'server, processor').busy).toBeLessThan(0.2)
+    expect([past.bytesGiven, past.bytesTaken > 0]).toEqual([3e9, true])
+    // Text, features and their way to the bucket, features’ way from it, all pairs at once, alignment, loss.
+    expect(past.seconds).toBeCloseTo(1 + 1 + 10 + 10 + 1 + 1 + 1, 0)
+    expect(past.bucketConnections).toBeCloseTo((past.bytesGiven + past.bytesTaken) / 1e8 / past.seconds, 6)
   })
 
   it('comes to the same each time', async () => {

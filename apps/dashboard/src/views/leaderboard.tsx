@@ -83,6 +83,8 @@ export function LeaderboardView({ params }: { params: URLSearchParams }) {
       <p class="quiet note">
         Barrier: max over λ of the loss, less the mean of the two models’ losses, in nats, averaged over pairs.
         Intervals are 95 %, by jackknife over models, since pairs share models; there is none under three models.
+        {(published.rows?.length ?? 0) > 0 &&
+          ' Paper: what Verma & Elbayad (2024) report for this study on WikiText-103, with their own models, ± standard error.'}
         {board.rows?.length === leaderboardLimit &&
           ` Only the first ${leaderboardLimit} rows are shown: choose a study.`}
       </p>
@@ -134,11 +136,7 @@ function Board(props: {
             <SortHeading name="difference_to_vanilla" label="Δ vanilla" sort={sort} isNumber />
             <th scope="col">95 % interval</th>
             {hasPaper && (
-              <th
-                scope="col"
-                class="number"
-                title="What the paper reports on WikiText-103 with its own models, ± standard error"
-              >
+              <th scope="col" class="number">
                 Paper
               </th>
             )}
