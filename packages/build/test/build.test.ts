@@ -105,7 +105,7 @@ describe('buildPrograms', () => {
     writeFileSync(join(root, 'sum.ts'), 'export const sum = (a: number, b: number): number => a + b\n')
     writeFileSync(
       join(root, 'program.ts'),
-      "import { sum } from './sum.ts'\n\nconsole.log(sum(1, 2))\nconsole.log(new Error('here').stack)\n",
+      "import { sum } from './sum.ts'\n\nprocess.stdout.write(sum(1, 2) + ' ' + new Error('here').stack)\n",
     )
     const options = {
       distribution: join(root, 'dist'),
@@ -116,7 +116,7 @@ describe('buildPrograms', () => {
     const printed = execFileSync(process.execPath, ['--enable-source-maps', join(folder, 'add.mjs')], {
       encoding: 'utf8',
     })
-    expect(printed).toMatch(/^3\nError: here\n/)
-    expect(printed).toContain('program.ts:4')
+    expect(printed).toMatch(/^3 Error: here\n/)
+    expect(printed).toContain('program.ts:3')
   })
 })
