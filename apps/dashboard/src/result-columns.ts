@@ -13,6 +13,9 @@ export interface ResultColumn {
   readonly isEstimate?: true
 }
 
+/** What a row of the table is. */
+export type RowsOf = 'results' | 'points'
+
 /** Every column that the table of results can have, in its order. */
 export const resultColumns: readonly ResultColumn[] = [
   { name: 'study', label: 'Study', kind: 'text' },
@@ -62,19 +65,32 @@ export const resultColumns: readonly ResultColumn[] = [
   },
 ]
 
-/** Those that are shown where nothing else is chosen. */
-export const defaultColumns: readonly string[] = [
-  'study',
-  'variant',
-  'pair',
-  'method',
-  'barrier',
-  'difference_to_vanilla',
-  'midpoint',
-  'loss_a',
-  'loss_b',
-  'symmetry',
+/** What a point of a curve has beside the columns of its result. */
+const pointColumns: readonly ResultColumn[] = [
+  { name: 'lam', label: 'λ', kind: 'lambda', title: '1: model A, 0: model B' },
+  { name: 'loss', label: 'Loss', kind: 'nats', title: 'Mean over the positions; nats' },
+  { name: 'perplexity', label: 'Perplexity', kind: 'nats' },
+  { name: 'positions', label: 'Positions', kind: 'count', title: 'On which the loss was taken' },
 ]
+
+/** What names a result. */
+export const identity: readonly string[] = ['study', 'variant', 'pair', 'method']
+
+/** Every column that the table can have, in its order. */
+export const columnsOf: Readonly<Record<RowsOf, readonly ResultColumn[]>> = {
+  results: resultColumns,
+  points: [
+    ...resultColumns.filter(({ name }) => identity.includes(name)),
+    ...pointColumns,
+    ...resultColumns.filter(({ name }) => !identity.includes(name)),
+  ],
+}
+
+/** Those that are shown where nothing else is chosen. */
+export const defaultColumns: Readonly<Record<RowsOf, readonly string[]>> = {
+  results: [...identity, 'barrier', 'difference_to_vanilla', 'midpoint', 'loss_a', 'loss_b', 'symmetry'],
+  points: [...identity, ...pointColumns.map(({ name }) => name), 'barrier'],
+}
 
 /** Whether a column is set to the right. */
 export function isNumber({ kind }: ResultColumn): boolean {

@@ -1,10 +1,11 @@
 import { quoteIdentifier, quoteLiteral } from '@isthmus/results/leaderboard-query'
 import { numberOf } from './address.ts'
-import { defaultColumns, type ResultColumn, resultColumns } from './result-columns.ts'
+import { columnsOf, defaultColumns, identity, type ResultColumn, type RowsOf } from './result-columns.ts'
 import { resultSubjectSql } from './result-name.ts'
 
 /** What of the results is asked for. */
 export interface ResultsRequest {
+  readonly rowsOf: RowsOf
   readonly study: string
   readonly method: string
   readonly variant: string
@@ -31,20 +32,32 @@ export const pageSize = 100
 /** More than any lab fills. */
 const lastPage = 1_000_000
 
-/** What results can be grouped by. */
-export const groupings: readonly string[] = ['study', 'variant', 'pair', 'method', 'symmetry']
+/** What rows can be grouped by. */
+export const groupings: Readonly<Record<RowsOf, readonly string[]>> = {
+  results: [...identity, 'symmetry'],
+  points: [...identity, 'lam', 'symmetry'],
+}
 
-const identity = ['study', 'variant', 'pair', 'method']
-const groupSorts = ['results', 'mean_barrier', 'least_barrier', 'largest_barrier']
+/** What a group says of its rows: how many there are, and of their barriers, or losses, the mean and the ends. */
+export const groupColumns = ['rows', 'mean', 'least', 'largest'] as const
+
+const sources: Readonly<Record<RowsOf, string>> = {
+  results: 'barrier',
+  points: `barrier join (
+  select ${identity.join(', ')}, lam, loss, perplexity, positions from curve
+) using (${identity.join(', ')})`,
+}
 
 /** Read a request from the parameters of an address; what it does not know is left out. */
 export function resultsRequest(params: URLSearchParams): ResultsRequest {
   const text = (name: string) => params.get(name) ?? ''
-  const chosen = params.has('columns') ? text('columns').split(',') : defaultColumns
-  const group = groupings.includes(text('group')) ? text('group') : ''
-  const sorts = group === '' ? resultColumns.map(({ name }) => name) : [group, ...groupSorts]
+  const rowsOf = text('rows') === 'points' ? 'points' : 'results'
+  const chosen = params.has('columns') ? text('columns').split(',') : defaultColumns[rowsOf]
+  const group = groupings[rowsOf].includes(text('group')) ? text('group') : ''
+  const sorts = group === '' ? columnsOf[rowsOf].map(({ name }) => name) : [group, ...groupColumns]
   const sort = sorts.includes(text('sort').replace(/^-/, '')) ? text('sort') : group === '' ? 'study' : group
   return {
+    rowsOf,
     study: text('study'),
     method: text('method'),
     variant: text('variant'),
@@ -54,14 +67,14 @@ export function resultsRequest(params: URLSearchParams): ResultsRequest {
     search: text('search'),
     low: numberOf(params, 'low'),
     high: numberOf(params, 'high'),
-    columns: resultColumns.filter(({ name }) => chosen.includes(name)),
+    columns: columnsOf[rowsOf].filter(({ name }) => chosen.includes(name)),
     sort,
     group,
     page: Math.min(lastPage, Math.max(0, Math.trunc(numberOf(params, 'page') ?? 0))),
   }
 }
 
-/** The rows of one page: those of results, with their names first, or those of groups. */
+/** The rows of one page: those of results or points, with their names first, or those of groups. */
 export function pageQuery(request: ResultsRequest): string {
   const { group, page } = request
   return `${group === '' ? rowsQuery(request) : groupsQuery(request)}\nlimit ${pageSize} offset ${page * pageSize}`
@@ -69,34 +82,37 @@ export function pageQuery(request: ResultsRequest): string {
 
 /** How many rows there are on all pages. */
 export function countQuery(request: ResultsRequest): string {
-  const { group } = request
-  const counted = `from barrier\n${conditionOf(request)}`
+  const { rowsOf, group } = request
+  const counted = `from ${sources[rowsOf]}\n${conditionOf(request)}`
   // A group of nulls is one too.
   const source = group === '' ? counted : `from (select distinct ${group} ${counted})`
   return `select cast(count(*) as integer) as rows ${source}`
 }
 
 function rowsQuery(request: ResultsRequest): string {
-  const { columns, sort } = request
-  const sorted = resultColumns.find(({ name }) => name === sort.replace(/^-/, ''))!
-  const names = [...new Set([...identity, ...columns.map(({ name }) => name)])]
+  const { rowsOf, columns, sort } = request
+  const all = columnsOf[rowsOf]
+  const own = rowsOf === 'points' ? [...identity, 'lam'] : identity
+  const sorted = all.find(({ name }) => name === sort.replace(/^-/, ''))!
+  const names = [...new Set([...own, ...columns.map(({ name }) => name)])]
   const selected = names.map((name) => {
-    const { expression } = resultColumns.find((column) => column.name === name)!
+    const { expression } = all.find((column) => column.name === name)!
     return expression === undefined ? quoted(name) : `${expression} as ${quoteIdentifier(name)}`
   })
   const needsEstimate = [...columns, sorted].some(({ isEstimate }) => isEstimate)
   const estimates = needsEstimate
     ? '\nleft join (select study, variant, pair, method, low, high from barrier_estimate) using (study, variant, pair, method)'
     : ''
-  const order = [orderOf(sort, sorted.expression ?? sorted.name), ...identity]
-  return `select ${selected.join(', ')}\nfrom barrier${estimates}\n${conditionOf(request)}order by ${order.join(', ')}`
+  const order = [orderOf(sort, sorted.expression ?? sorted.name), ...own]
+  return `select ${selected.join(', ')}\nfrom ${sources[rowsOf]}${estimates}\n${conditionOf(request)}order by ${order.join(', ')}`
 }
 
 function groupsQuery(request: ResultsRequest): string {
-  const { group, sort } = request
-  return `select ${group}, cast(count(*) as integer) as results, avg(barrier) as mean_barrier,
-       min(barrier) as least_barrier, max(barrier) as largest_barrier
-from barrier\n${conditionOf(request)}group by ${group}
+  const { rowsOf, group, sort } = request
+  const measure = rowsOf === 'points' ? 'loss' : 'barrier'
+  return `select ${group}, cast(count(*) as integer) as rows, avg(${measure}) as mean,
+       min(${measure}) as least, max(${measure}) as largest
+from ${sources[rowsOf]}\n${conditionOf(request)}group by ${group}
 order by ${orderOf(sort, quoteIdentifier(sort.replace(/^-/, '')))}, ${group}`
 }
 

@@ -97,6 +97,22 @@ describe('the table of results', () => {
     await expect.poll(() => rowsOf('Results').first().innerText()).toContain('76,812')
   })
 
+  it('has the points of curves, filtered and grouped as results are', async () => {
+    await open('results?study=heads&method=vanilla')
+    await page.getByRole('combobox', { name: 'Rows' }).selectOption('points of curves')
+    await expect.poll(() => page.getByRole('status').innerText()).toMatch(/^1–(\d+) of \1 points$/)
+    const points = Number(/of (\d+)/.exec(await page.getByRole('status').innerText())![1])
+    expect(points % 6).toBe(0)
+    await expect.poll(() => rowsOf('Results').count()).toBe(points)
+    const heading = page.getByRole('columnheader', { name: 'Loss', exact: true })
+    await heading.getByRole('button').click()
+    await expect.poll(() => heading.getAttribute('aria-sort')).toBe('ascending')
+    await page.getByLabel('Group by').selectOption('lam')
+    await expect.poll(() => rowsOf('Results').count()).toBe(points / 6)
+    await expect.poll(() => rowsOf('Results').first().innerText()).toMatch(/^0\s+6\s/)
+    expect(page.url()).toContain('rows=points')
+  })
+
   it('has pages', async () => {
     await open('results?page=1')
     await expect.poll(() => page.getByRole('button', { name: 'Next' }).isDisabled()).toBe(true)

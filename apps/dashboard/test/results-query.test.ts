@@ -2,7 +2,7 @@ import type { Results } from '@isthmus/results'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { firstStudiesQuery, leaderboardLimit, leaderboardSql } from '../src/leaderboard-request.ts'
-import { defaultColumns, resultColumns } from '../src/result-columns.ts'
+import { columnsOf, defaultColumns } from '../src/result-columns.ts'
 import { countQuery, groupings, pageQuery, resultsRequest } from '../src/results-query.ts'
 import { sampleMethods, sampleResults, studyRows } from './sample-results.ts'
 import { temporaryResults } from './temporary-results.ts'
@@ -18,15 +18,16 @@ beforeAll(async () => {
 afterAll(() => close())
 
 const hostile = fc.constantFrom("'; drop table model; --", "%' or 1=1 --", '"', "''", '$1', '\\', 'heads', 'seed-1', '')
-const column = fc.constantFrom(...resultColumns.map(({ name }) => name))
+const column = fc.constantFrom(...columnsOf.points.map(({ name }) => name))
 const params = fc.record({
+  rows: fc.constantFrom('', 'points', 'nonsense'),
   study: hostile,
   method: fc.constantFrom('', 'vanilla', "x'y"),
   search: hostile,
   tag: fc.constantFrom('', "it's"),
   pair: hostile,
   low: fc.constantFrom('', '3', 'NaN', 'Infinity', '1; drop table model'),
-  group: fc.constantFrom('', ...groupings, 'nonsense'),
+  group: fc.constantFrom('', ...groupings.points, 'nonsense'),
   sort: fc.oneof(
     column,
     column.map((name) => `-${name}`),
@@ -56,8 +57,10 @@ describe('the table of results', () => {
   })
 
   it('has columns that there are', () => {
-    const names = resultColumns.map(({ name }) => name)
-    expect(defaultColumns.filter((name) => !names.includes(name))).toEqual([])
+    for (const rowsOf of ['results', 'points'] as const) {
+      const names = columnsOf[rowsOf].map(({ name }) => name)
+      expect(defaultColumns[rowsOf].filter((name) => !names.includes(name))).toEqual([])
+    }
   })
 })
 

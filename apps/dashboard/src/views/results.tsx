@@ -2,23 +2,31 @@ import { useEffect, useRef } from 'preact/hooks'
 import { changeAddress, hrefOf, hrefWith } from '../address.ts'
 import { formatValue } from '../format.ts'
 import { Bound, Choice, SortHeading, Status, TableFrame, useDraft } from '../parts.tsx'
-import { defaultColumns, isNumber, type ResultColumn, resultColumns } from '../result-columns.ts'
+import { columnsOf, defaultColumns, isNumber, type RowsOf } from '../result-columns.ts'
 import { encodeResult, type NamedRow, resultHref, resultLabel } from '../result-name.ts'
-import { countQuery, groupings, pageQuery, pageSize, type ResultsRequest, resultsRequest } from '../results-query.ts'
+import {
+  countQuery,
+  groupColumns,
+  groupings,
+  pageQuery,
+  pageSize,
+  type ResultsRequest,
+  resultsRequest,
+} from '../results-query.ts'
 import type { Row } from '../server.ts'
 import { toggled, useTicked } from '../ticked.ts'
 import { useQuery } from '../use-query.ts'
 
-/** One row a result, of the studies’ current runs: filtered, sorted, grouped, and ticked to be compared. */
+/** One row a result, or a point of a curve, of the studies’ current runs: filtered, sorted, grouped, and ticked to be compared. */
 export function ResultsView({ params }: { params: URLSearchParams }) {
   const request = resultsRequest(params)
   const count = useQuery<Row & { readonly rows: number }>(countQuery(request))
-  const noun = request.group === '' ? 'results' : 'groups'
+  const noun = request.group === '' ? request.rowsOf : 'groups'
   return (
     <>
       <Filters request={request} params={params} />
       <Pager page={request.page} rows={count.rows?.[0]?.rows ?? null} noun={noun} />
-      <ResultsPage key={request.group} request={request} />
+      <ResultsPage key={`${request.rowsOf} ${request.group}`} request={request} />
     </>
   )
 }
@@ -59,6 +67,7 @@ function Filters({ request, params }: { request: ResultsRequest; params: URLSear
   return (
     <search class="filters">
       <SearchField value={request.search} />
+      <RowsChoice rowsOf={request.rowsOf} />
       <Choice label="Study" name="study" params={params} options={valuesOf('study')} all="all" />
       <Choice label="Method" name="method" params={params} options={valuesOf('method')} all="all" />
       {valuesOf('variant').length > 0 && (
@@ -71,8 +80,8 @@ function Filters({ request, params }: { request: ResultsRequest; params: URLSear
       )}
       <Bound label="Barrier from" name="low" value={request.low} />
       <Bound label="to" name="high" value={request.high} />
-      <Choice label="Group by" name="group" params={params} options={groupings} all="nothing" />
-      <ColumnChoice columns={request.columns} />
+      <Choice label="Group by" name="group" params={params} options={groupings[request.rowsOf]} all="nothing" />
+      <ColumnChoice request={request} />
       <a href={hrefOf('sql', { q: pageQuery(request) })}>as SQL</a>
     </search>
   )
@@ -123,18 +132,33 @@ function SearchField({ value }: { value: string }) {
   )
 }
 
-function ColumnChoice({ columns }: { columns: readonly ResultColumn[] }) {
+/** Columns, order and groups of the one are not all those of the other. */
+function RowsChoice({ rowsOf }: { rowsOf: RowsOf }) {
+  const choose = (chosen: string) =>
+    changeAddress({ rows: chosen === 'points' ? chosen : null, columns: null, sort: null, group: null, page: null })
+  return (
+    <label>
+      Rows
+      <select value={rowsOf} onChange={(event) => choose(event.currentTarget.value)}>
+        <option value="results">results</option>
+        <option value="points">points of curves</option>
+      </select>
+    </label>
+  )
+}
+
+function ColumnChoice({ request: { rowsOf, columns } }: { request: ResultsRequest }) {
   const shown = new Set(columns.map(({ name }) => name))
   const toggle = (name: string) => {
     const next = toggled(shown, name)
-    const names = resultColumns.map((column) => column.name).filter((one) => next.has(one))
-    changeAddress({ columns: names.join() === defaultColumns.join() ? null : names.join() }, 'replace')
+    const names = columnsOf[rowsOf].map((column) => column.name).filter((one) => next.has(one))
+    changeAddress({ columns: names.join() === defaultColumns[rowsOf].join() ? null : names.join() }, 'replace')
   }
   return (
     <details class="menu">
       <summary>Columns</summary>
       <fieldset aria-label="Columns">
-        {resultColumns.map(({ name, label, title }) => (
+        {columnsOf[rowsOf].map(({ name, label, title }) => (
           <label key={name} title={title}>
             <input type="checkbox" checked={shown.has(name)} onChange={() => toggle(name)} />
             {label}
@@ -210,7 +234,7 @@ function ResultsTable({ rows, request }: { rows: readonly NamedRow[]; request: R
       </thead>
       <tbody>
         {rows.map((row, index) => (
-          <tr key={words[index]} class={ticked.has(words[index]!) ? 'ticked' : undefined}>
+          <tr key={`${words[index]} ${row.lam ?? ''}`} class={ticked.has(words[index]!) ? 'ticked' : undefined}>
             <td>
               <input
                 type="checkbox"
@@ -236,23 +260,22 @@ function ResultsTable({ rows, request }: { rows: readonly NamedRow[]; request: R
   )
 }
 
-const groupColumns = [
-  { name: 'results', label: 'Results', kind: 'count' },
-  { name: 'mean_barrier', label: 'Mean barrier', kind: 'nats' },
-  { name: 'least_barrier', label: 'Least', kind: 'nats' },
-  { name: 'largest_barrier', label: 'Largest', kind: 'nats' },
-] as const
+const groupLabels: Readonly<Record<RowsOf, Readonly<Record<(typeof groupColumns)[number], string>>>> = {
+  results: { rows: 'Results', mean: 'Mean barrier', least: 'Least', largest: 'Largest' },
+  points: { rows: 'Points', mean: 'Mean loss', least: 'Least', largest: 'Largest' },
+}
 
 function GroupsTable({ rows, request }: { rows: readonly Row[]; request: ResultsRequest }) {
-  const { group, sort } = request
-  const label = resultColumns.find(({ name }) => name === group)!.label
+  const { rowsOf, group, sort } = request
+  const grouped = columnsOf[rowsOf].find(({ name }) => name === group)!
+  const labels = groupLabels[rowsOf]
   return (
     <table>
       <thead>
         <tr>
-          <SortHeading name={group} label={label} sort={sort} />
-          {groupColumns.map((column) => (
-            <SortHeading key={column.name} {...column} sort={sort} isNumber />
+          <SortHeading name={group} label={grouped.label} sort={sort} />
+          {groupColumns.map((name) => (
+            <SortHeading key={name} name={name} label={labels[name]} sort={sort} isNumber />
           ))}
         </tr>
       </thead>
@@ -260,11 +283,15 @@ function GroupsTable({ rows, request }: { rows: readonly Row[]; request: Results
         {rows.map((row) => (
           <tr key={String(row[group])}>
             <th scope="row">
-              <GroupLink group={group} value={row[group] === null ? '' : String(row[group])} />
+              {group === 'lam' ? (
+                formatValue(row.lam, grouped.kind)
+              ) : (
+                <GroupLink group={group} value={row[group] === null ? '' : String(row[group])} />
+              )}
             </th>
-            {groupColumns.map(({ name, kind }) => (
+            {groupColumns.map((name) => (
               <td key={name} class="number">
-                {formatValue(row[name], kind)}
+                {formatValue(row[name], name === 'rows' ? 'count' : 'nats')}
               </td>
             ))}
           </tr>
