@@ -46,14 +46,7 @@ export async function readResultsFile<Result>(
 
 /** Read this home’s results, as `readResultsFile` does; of a copy stderr says how fresh it is. */
 export async function readResults<Result>(read: (results: Results) => Promise<Result>): Promise<Result> {
-  const { result, freshness, isCopy } = await readResultsFile(async (path, waitMs) => {
-    const results = await openResults(path, { readOnly: true, ...(waitMs === undefined ? {} : { waitMs }) })
-    try {
-      return await read(results)
-    } finally {
-      await results.close()
-    }
-  })
+  const { result, freshness, isCopy } = await readResultsFile((path, waitMs) => readFile(path, read, waitMs))
   if (isCopy) say([freshness])
   return result
 }
@@ -88,12 +81,23 @@ async function readTaken(
     return undefined
   })
   if (copy === undefined) return false
-  const results = await openResults(copy.path, { readOnly: true })
-  try {
+  // Awaited, since the copy goes when this function returns.
+  return await readFile(copy.path, async (results) => {
     if (!(await hasRuns(results, rows))) return false
     say([`a server has the results of ${directory}, and has taken in those of this run`])
     await read(results)
     return true
+  })
+}
+
+async function readFile<Result>(
+  path: string,
+  read: (results: Results) => Promise<Result>,
+  waitMs?: number,
+): Promise<Result> {
+  const results = await openResults(path, { readOnly: true, ...(waitMs === undefined ? {} : { waitMs }) })
+  try {
+    return await read(results)
   } finally {
     await results.close()
   }

@@ -2,6 +2,7 @@ import type { Note, Tag } from '@isthmus/results'
 import { useState } from 'preact/hooks'
 import { hrefOf } from './address.ts'
 import { formatTime } from './format.ts'
+import { Failure } from './parts.tsx'
 import { ask } from './server.ts'
 import { mayWrite, useSession } from './session.ts'
 import { useWritten } from './use-query.ts'
@@ -71,13 +72,9 @@ export function Annotations({ subject }: { subject: string }) {
       ) : (
         <p class="quiet">To write here takes a token with the role write.</p>
       )}
-      {[error, notes.error, tags.error]
-        .filter((message) => message !== null)
-        .map((message) => (
-          <p key={message} class="error" role="alert">
-            {message}
-          </p>
-        ))}
+      <Failure message={error} />
+      <Failure message={notes.error} />
+      <Failure message={tags.error} />
     </section>
   )
 }

@@ -3,6 +3,7 @@ import type { Disagreement } from '@isthmus/results'
 import type { ComponentChildren, ComponentType } from 'preact'
 import { useCallback, useEffect, useErrorBoundary, useMemo, useRef, useState } from 'preact/hooks'
 import { hrefOf, useAddress } from './address.ts'
+import { Failure } from './parts.tsx'
 import {
   keepToken,
   keptToken,
@@ -76,9 +77,7 @@ export function App() {
   return (
     <main class="alone">
       <h1>Isthmus</h1>
-      <p class="error" role="alert">
-        {entry.message}
-      </p>
+      <Failure message={entry.message} />
       <button type="button" onClick={enter}>
         Try again
       </button>
@@ -155,9 +154,7 @@ function Guarded({ children }: { children: ComponentChildren }) {
   if (fault === undefined) return <>{children}</>
   return (
     <>
-      <p class="error" role="alert">
-        This view cannot be shown: {String(fault)}
-      </p>
+      <Failure message={`This view cannot be shown: ${String(fault)}`} />
       <button type="button" onClick={reset}>
         Try again
       </button>

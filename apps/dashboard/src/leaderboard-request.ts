@@ -1,4 +1,5 @@
-import { leaderboardGroups, leaderboardQuery, quoteLiteral } from '@isthmus/results/leaderboard-query'
+import { leaderboardGroups, leaderboardQuery } from '@isthmus/results/leaderboard-query'
+import { isOneOf } from './is-one-of.ts'
 
 /** Rows that are shown; there are more only where no study is chosen. */
 export const leaderboardLimit = 200
@@ -28,7 +29,7 @@ order by study`
  */
 export function leaderboardSql(studies: readonly string[] | null, without: readonly string[], order: string): string {
   const groups = groupsWithout(without)
-  const barriers = studies === null ? 'barrier' : `(from barrier where ${isOneOf(studies)})`
+  const barriers = studies === null ? 'barrier' : `(from barrier where ${isOneOf('study', studies)})`
   const places = groups.map(({ name }) => name).filter((name) => name !== 'method')
   const sorted = `${order.replace(/^-/, '')} ${order.startsWith('-') ? 'desc' : 'asc'} nulls last`
   return `select * from (${leaderboardQuery(groups, barriers)})
@@ -38,8 +39,4 @@ limit ${leaderboardLimit}`
 
 function groupsWithout(without: readonly string[]) {
   return leaderboardGroups.filter(({ name }) => name === 'method' || !without.includes(name))
-}
-
-function isOneOf(studies: readonly string[]): string {
-  return studies.length === 0 ? 'false' : `study in (${studies.map(quoteLiteral).join(', ')})`
 }

@@ -3,15 +3,19 @@ import { useEffect, useState } from 'preact/hooks'
 import { changeAddress } from './address.ts'
 import type { Asked } from './use-query.ts'
 
+/** Why something could not be done; nothing where it was. */
+export function Failure({ message }: { message: string | null }) {
+  if (message === null) return null
+  return (
+    <p class="error" role="alert">
+      {message}
+    </p>
+  )
+}
+
 /** What there is to say instead of rows, or above them. */
 export function Status({ of, empty }: { of: Asked<unknown>; empty: string }) {
-  if (of.error !== null) {
-    return (
-      <p class="error" role="alert">
-        {of.error}
-      </p>
-    )
-  }
+  if (of.error !== null) return <Failure message={of.error} />
   if (of.rows === null) return of.isPending ? <p class="quiet">Loading …</p> : null
   return of.rows.length === 0 ? <p class="quiet">{empty}</p> : null
 }

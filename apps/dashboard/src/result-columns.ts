@@ -1,5 +1,5 @@
 import type { Kind } from './format.ts'
-import { resultSubjectSql } from './result-name.ts'
+import { nameColumns, resultSubjectSql } from './result-name.ts'
 
 /** A column of the table of results. */
 export interface ResultColumn {
@@ -73,23 +73,18 @@ const pointColumns: readonly ResultColumn[] = [
   { name: 'positions', label: 'Positions', kind: 'count', title: 'On which the loss was taken' },
 ]
 
-/** What names a result. */
-export const identity: readonly string[] = ['study', 'variant', 'pair', 'method']
+const isOfName = ({ name }: ResultColumn) => (nameColumns as readonly string[]).includes(name)
 
 /** Every column that the table can have, in its order. */
 export const columnsOf: Readonly<Record<RowsOf, readonly ResultColumn[]>> = {
   results: resultColumns,
-  points: [
-    ...resultColumns.filter(({ name }) => identity.includes(name)),
-    ...pointColumns,
-    ...resultColumns.filter(({ name }) => !identity.includes(name)),
-  ],
+  points: [...resultColumns.filter(isOfName), ...pointColumns, ...resultColumns.filter((column) => !isOfName(column))],
 }
 
 /** Those that are shown where nothing else is chosen. */
 export const defaultColumns: Readonly<Record<RowsOf, readonly string[]>> = {
-  results: [...identity, 'barrier', 'difference_to_vanilla', 'midpoint', 'loss_a', 'loss_b', 'symmetry'],
-  points: [...identity, ...pointColumns.map(({ name }) => name), 'barrier'],
+  results: [...nameColumns, 'barrier', 'difference_to_vanilla', 'midpoint', 'loss_a', 'loss_b', 'symmetry'],
+  points: [...nameColumns, ...pointColumns.map(({ name }) => name), 'barrier'],
 }
 
 /** Whether a column is set to the right. */

@@ -10,6 +10,9 @@ export interface ResultName {
   readonly method: string
 }
 
+/** The columns of a name. */
+export const nameColumns = ['study', 'variant', 'pair', 'method'] as const
+
 /** A row that says which result it is of. */
 export type NamedRow = Row & ResultName
 

@@ -1,7 +1,7 @@
 import { quoteIdentifier, quoteLiteral } from '@isthmus/results/leaderboard-query'
 import { numberOf } from './address.ts'
-import { columnsOf, defaultColumns, identity, type ResultColumn, type RowsOf } from './result-columns.ts'
-import { resultSubjectSql } from './result-name.ts'
+import { columnsOf, defaultColumns, type ResultColumn, type RowsOf } from './result-columns.ts'
+import { nameColumns, resultSubjectSql } from './result-name.ts'
 
 /** What of the results is asked for. */
 export interface ResultsRequest {
@@ -34,18 +34,19 @@ const lastPage = 1_000_000
 
 /** What rows can be grouped by. */
 export const groupings: Readonly<Record<RowsOf, readonly string[]>> = {
-  results: [...identity, 'symmetry'],
-  points: [...identity, 'lam', 'symmetry'],
+  results: [...nameColumns, 'symmetry'],
+  points: [...nameColumns, 'lam', 'symmetry'],
 }
 
 /** What a group says of its rows: how many there are, and of their barriers, or losses, the mean and the ends. */
 export const groupColumns = ['rows', 'mean', 'least', 'largest'] as const
 
+const nameList = nameColumns.join(', ')
 const sources: Readonly<Record<RowsOf, string>> = {
   results: 'barrier',
   points: `barrier join (
-  select ${identity.join(', ')}, lam, loss, perplexity, positions from curve
-) using (${identity.join(', ')})`,
+  select ${nameList}, lam, loss, perplexity, positions from curve
+) using (${nameList})`,
 }
 
 /** Read a request from the parameters of an address; what it does not know is left out. */
@@ -92,7 +93,7 @@ export function countQuery(request: ResultsRequest): string {
 function rowsQuery(request: ResultsRequest): string {
   const { rowsOf, columns, sort } = request
   const all = columnsOf[rowsOf]
-  const own = rowsOf === 'points' ? [...identity, 'lam'] : identity
+  const own = rowsOf === 'points' ? [...nameColumns, 'lam'] : nameColumns
   const sorted = all.find(({ name }) => name === sort.replace(/^-/, ''))!
   const names = [...new Set([...own, ...columns.map(({ name }) => name)])]
   const selected = names.map((name) => {
@@ -101,7 +102,7 @@ function rowsQuery(request: ResultsRequest): string {
   })
   const needsEstimate = [...columns, sorted].some(({ isEstimate }) => isEstimate)
   const estimates = needsEstimate
-    ? '\nleft join (select study, variant, pair, method, low, high from barrier_estimate) using (study, variant, pair, method)'
+    ? `\nleft join (select ${nameList}, low, high from barrier_estimate) using (${nameList})`
     : ''
   const order = [orderOf(sort, sorted.expression ?? sorted.name), ...own]
   return `select ${selected.join(', ')}\nfrom ${sources[rowsOf]}${estimates}\n${conditionOf(request)}order by ${order.join(', ')}`

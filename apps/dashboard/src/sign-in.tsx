@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks'
+import { Failure } from './parts.tsx'
 import { keepToken } from './server.ts'
 
 /** Asks for a token.
@@ -31,11 +32,7 @@ export function SignIn({ message, onToken }: { message: string | null; onToken: 
         </label>
         <button type="submit">Sign in</button>
       </form>
-      {message !== null && (
-        <p class="error" role="alert">
-          {message}
-        </p>
-      )}
+      <Failure message={message} />
       <p class="quiet">
         An administrator of the server makes one: <code>isthmus token create NAME --role read</code>. It is kept in this
         browser until you sign out.

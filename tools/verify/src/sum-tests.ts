@@ -92,7 +92,7 @@ export function sumTests(
  *
  *  @returns A paragraph for each.
  */
-export function failedTests(projects: readonly ProjectTests[]): string[] {
+export function describeFailures(projects: readonly ProjectTests[]): string[] {
   return projects.flatMap(({ project, report }) =>
     (report?.testResults ?? []).flatMap(({ name, message, assertionResults }) => {
       const file = `${project}: ${basename(name)}`

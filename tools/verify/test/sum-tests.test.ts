@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readReports } from '../src/run-tasks.ts'
-import { failedTests, sumTests, type VitestReport, verdictLine } from '../src/sum-tests.ts'
+import { describeFailures, sumTests, type VitestReport, verdictLine } from '../src/sum-tests.ts'
 
 function report(passed: number, failed = 0, pending = 0, todo = 0): VitestReport {
   return {
@@ -18,7 +18,7 @@ function report(passed: number, failed = 0, pending = 0, todo = 0): VitestReport
 
 const task = (projectName: string, target: string, status = 0) => ({ projectName, target, status })
 
-describe('failedTests', () => {
+describe('describeFailures', () => {
   it('names failed tests with their errors, and files that could not be loaded', () => {
     const results = (
       message: string,
@@ -29,7 +29,7 @@ describe('failedTests', () => {
     })
     const passed = { fullName: 'adds', status: 'passed', failureMessages: [] }
     const failed = { fullName: 'divides', status: 'failed', failureMessages: ['Error: by zero\n    at divide.ts:1:2'] }
-    const failures = failedTests([
+    const failures = describeFailures([
       { project: 'tensor', report: results('', passed, failed) },
       { project: 'model', report: results('Cannot find b.ts') },
       { project: 'study', report: undefined },

@@ -4,10 +4,19 @@ import { changeAddress, hrefWith } from '../address.ts'
 import { Chart } from '../chart.tsx'
 import { type CurvePoint, curvesChart } from '../curves-chart.ts'
 import { flatten, formatValue, parseJson } from '../format.ts'
+import { isOneOf } from '../is-one-of.ts'
 import { Legend } from '../legend.tsx'
 import { SortHeading, Status, TableFrame } from '../parts.tsx'
 import { resultColumns } from '../result-columns.ts'
-import { decodeResult, encodeResult, type NamedRow, type ResultName, resultHref, resultLabel } from '../result-name.ts'
+import {
+  decodeResult,
+  encodeResult,
+  type NamedRow,
+  nameColumns,
+  type ResultName,
+  resultHref,
+  resultLabel,
+} from '../result-name.ts'
 import type { Row, Value } from '../server.ts'
 import { differingSettings, variantSettings } from '../settings.ts'
 import { type Asked, useQuery } from '../use-query.ts'
@@ -41,7 +50,6 @@ const numbers = resultColumns.filter(({ name }) =>
     'seconds',
   ].includes(name),
 )
-const names = ['study', 'variant', 'pair', 'method'] as const
 const maximumColours = 10
 
 /** Results side by side: what differs in their settings, their numbers, and their curves. */
@@ -97,13 +105,13 @@ order by study, variant, pair, method, lam`)
 }
 
 function wantedSql(chosen: readonly ResultName[]): string {
-  const rows = chosen.map((name) => `(${names.map((part) => quoteLiteral(name[part])).join(', ')})`)
-  return `with wanted(${names.join(', ')}) as (values ${rows.join(', ')})`
+  const rows = chosen.map((name) => `(${nameColumns.map((part) => quoteLiteral(name[part])).join(', ')})`)
+  return `with wanted(${nameColumns.join(', ')}) as (values ${rows.join(', ')})`
 }
 
 /** Of which studies they are: tells the database what it need not look at. */
 function studiesOf(chosen: readonly ResultName[]): string {
-  return `study in (${[...new Set(chosen.map(({ study }) => quoteLiteral(study)))].join(', ')})`
+  return isOneOf('study', [...new Set(chosen.map(({ study }) => study))])
 }
 
 function comparedOf(rows: readonly ComparedRow[], studies: readonly StudySettingsRow[]): Compared[] {
@@ -134,7 +142,7 @@ function sorted(compared: readonly Compared[], params: URLSearchParams): Compare
 
 /** The parts of names that are the same in all. */
 function commonParts(compared: readonly Compared[]) {
-  return names.filter((name) => new Set(compared.map(({ row }) => row[name])).size === 1)
+  return nameColumns.filter((name) => new Set(compared.map(({ row }) => row[name])).size === 1)
 }
 
 /** How results are told apart: by the other parts. */

@@ -3,7 +3,7 @@ import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import { changeAddress, hrefOf } from '../address.ts'
 import { csvOf, saveText } from '../csv.ts'
 import { formatTime } from '../format.ts'
-import { Status, TableFrame } from '../parts.tsx'
+import { Failure, Status, TableFrame } from '../parts.tsx'
 import { ask, type QueryResult, type Row, runQuery, type Value } from '../server.ts'
 import { mayWrite, useSession } from '../session.ts'
 import { useQuery, useWritten } from '../use-query.ts'
@@ -101,13 +101,7 @@ export function ConsoleView({ params }: { params: URLSearchParams }) {
 function AnswerPart({ answer }: { answer: Answer }) {
   if (answer.state === 'none') return null
   if (answer.state === 'running') return <p role="status">Running …</p>
-  if (answer.state === 'failed') {
-    return (
-      <p class="error" role="alert">
-        {answer.message}
-      </p>
-    )
-  }
+  if (answer.state === 'failed') return <Failure message={answer.message} />
   const { result, milliseconds } = answer
   const { columns, rows } = result
   const isNumeric = columns.map(({ type }) => /INT|DOUBLE|FLOAT|DECIMAL/.test(type))
@@ -211,11 +205,7 @@ function SavedQueries() {
     <section>
       <h2>Saved queries</h2>
       <Status of={saved} empty="None yet." />
-      {error !== null && (
-        <p class="error" role="alert">
-          {error}
-        </p>
-      )}
+      <Failure message={error} />
       <ul>
         {(saved.rows ?? []).map(({ name, sql, by }) => (
           <li key={name}>

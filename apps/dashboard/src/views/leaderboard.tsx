@@ -3,7 +3,7 @@ import { changeAddress, hrefOf } from '../address.ts'
 import { formatSettings, formatValue } from '../format.ts'
 import { Interval, type IntervalScale, intervalScale } from '../interval.tsx'
 import { firstStudiesQuery, leaderboardLimit, leaderboardSql } from '../leaderboard-request.ts'
-import { Choice, SortHeading, Status, TableFrame } from '../parts.tsx'
+import { Choice, Failure, SortHeading, Status, TableFrame } from '../parts.tsx'
 import type { Row } from '../server.ts'
 import { useQuery } from '../use-query.ts'
 import { useStudies } from '../use-studies.ts'
@@ -71,11 +71,7 @@ export function LeaderboardView({ params }: { params: URLSearchParams }) {
         {sql.text !== null && <a href={hrefOf('sql', { q: sql.text })}>as SQL</a>}
       </div>
       {study === null && <Status of={studies} empty="No study has been recorded yet." />}
-      {sql.error !== null && (
-        <p class="error" role="alert">
-          {sql.error}
-        </p>
-      )}
+      <Failure message={sql.error} />
       <Status of={board} empty="No curve has both of its ends yet." />
       {board.rows !== null && board.rows.length > 0 && (
         <Board key={study} rows={board.rows} published={published.rows ?? []} study={study} sort={sort} />

@@ -5,7 +5,7 @@ import { Chart } from '../chart.tsx'
 import { Legend } from '../legend.tsx'
 import { type LinkedCharts, type LinkedChoice, linkedCharts } from '../linked-charts.ts'
 import { forgetAnswers, onChartError } from '../mosaic.ts'
-import { Bound, Choice, Status } from '../parts.tsx'
+import { Bound, Choice, Failure, Status } from '../parts.tsx'
 import type { Row } from '../server.ts'
 import { useSession } from '../session.ts'
 import { useQuery } from '../use-query.ts'
@@ -103,11 +103,7 @@ function Charts({ study, names, params }: { study: string; names: NamesRow; para
         </span>
         {!isAll && <a href={hrefWith({ method: null, pair: null, low: null, high: null })}>Show everything</a>}
       </div>
-      {error !== null && (
-        <p class="error" role="alert">
-          {error}
-        </p>
-      )}
+      <Failure message={error} />
       <div class="grid">
         <section>
           <h2>Barrier by method</h2>

@@ -1,6 +1,6 @@
-import { quoteLiteral } from '@isthmus/results/leaderboard-query'
 import { hrefOf } from '../address.ts'
 import { formatTime } from '../format.ts'
+import { isOneOf } from '../is-one-of.ts'
 import { Status, TableFrame } from '../parts.tsx'
 import { ProgressBar } from '../progress-bar.tsx'
 import { type ResultName, resultHref, resultLabel } from '../result-name.ts'
@@ -33,12 +33,12 @@ interface StepRow extends Row {
 
 /** What steps are. The keys are told to the database: a join would have it read all points to find that there are none. */
 function stepsQuery(keys: readonly string[]): string {
-  const isOneOf = `key in (${keys.map(quoteLiteral).join(', ')})`
+  const isAsked = isOneOf('key', keys)
   return `
 with step as (
-  select key, operation, digest from artifact where ${isOneOf}
+  select key, operation, digest from artifact where ${isAsked}
 ), affected as (
-  select key, study, run, variant, pair, method from alignment where ${isOneOf}
+  select key, study, run, variant, pair, method from alignment where ${isAsked}
   union
   select key, study, run, variant, pair, method from curve_point join step using (digest)
 ), named as (

@@ -5,6 +5,7 @@ import { Annotations } from '../annotations.tsx'
 import { Chart } from '../chart.tsx'
 import { type CurvePoint, curvesChart } from '../curves-chart.ts'
 import { flatten, formatTime, formatValue, parseJson } from '../format.ts'
+import { isOneOf } from '../is-one-of.ts'
 import { Legend } from '../legend.tsx'
 import { layOut, lineageNodes, type ModelRow, type StepRow, stepsQuery } from '../lineage.ts'
 import { LineageGraph } from '../lineage-graph.tsx'
@@ -199,15 +200,16 @@ function LineagePart({ name, chosen }: { name: ResultName; chosen: string | null
   const steps = useQuery<StepRow>(stepsQuery(roots))
   const models = useQuery<ModelRow>('select digest, name, source from model')
   const rootRows = useQuery<Row & { readonly digest: string }>(roots)
-  const keys = steps.rows?.map(({ key }) => quoteLiteral(key)).join(', ') ?? ''
+  const keys = steps.rows?.map(({ key }) => key) ?? []
+  const isOfStep = isOneOf('key', keys)
   const origins = useQuery<OriginRow>(
-    keys === ''
+    keys.length === 0
       ? null
       : `select author, isthmus, cast(count(*) as integer) as steps, cast(min(made_at) as varchar) as first
-         from lab.action_origin where key in (${keys}) group by all order by steps desc`,
+         from lab.action_origin where ${isOfStep} group by all order by steps desc`,
   )
   const disagreements = useQuery<DisagreementRow>(
-    keys === '' ? null : `select key, kept, refused, author from lab.disagreement where key in (${keys}) order by key`,
+    keys.length === 0 ? null : `select key, kept, refused, author from lab.disagreement where ${isOfStep} order by key`,
   )
   const lineage = useMemo(() => {
     if (steps.rows === null || models.rows === null || rootRows.rows === null || steps.rows.length === 0) return null
